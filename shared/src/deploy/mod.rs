@@ -1,0 +1,6 @@
+//! The deploy pass: facts + row + now → [`Plan`]; [`check`] judges it; `aws` applies it.
+
+pub mod plan;
+pub mod report;
+
+pub use plan::{Plan, Step, StepOutcome};

@@ -1,0 +1,1 @@
+//! The doorbells: AWS events, parsed once at the edge.

@@ -1,0 +1,367 @@
+//! What was observed of the world: plain typed facts, gathered by `aws`, read
+//! by the planners. A fact that could not be read is never taken for absent.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{
+    Architecture, ClusterName, DeploymentId, ImageDigest, ImageTag, ListenerArn, RepositoryName, RuleArn,
+    ServiceArn, ServiceKey, TargetGroupArn, TaskDefinitionArn, Timestamp,
+};
+use crate::task_definition::TaskDefinition;
+
+/// One thing that was looked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fact<T> {
+    /// It is there, and this is it.
+    Known(T),
+    /// AWS says that there is none.
+    Absent,
+    /// It could not be read; whether it exists is open.
+    Unreadable(Unreadable),
+    /// Nobody asked: this pass had no use for it.
+    NotAsked,
+}
+
+impl<T> Fact<T> {
+    /// The value, where it is known.
+    pub fn known(&self) -> Option<&T> {
+        match self {
+            Self::Known(value) => Some(value),
+            Self::Absent | Self::Unreadable(_) | Self::NotAsked => None,
+        }
+    }
+}
+
+/// Why a fact could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unreadable {
+    /// What was being done: `describing service main/shop`.
+    pub doing: String,
+    /// Which sort of failure it was.
+    pub kind: FailureKind,
+    /// AWS's own words, with the error's code.
+    pub detail: String,
+}
+
+/// The sorts of failure that decisions tell apart. SDK errors are mapped to
+/// these once, in `aws`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// AWS's rate was reached: later, not never.
+    Throttled,
+    /// The world changed under the call, or a name is taken.
+    Conflict,
+    /// What the call named does not exist.
+    NotFound,
+    /// The role may not do this.
+    Denied,
+    /// AWS refused the input.
+    Invalid,
+    /// A quota is used up.
+    Limit,
+    /// No answer, or a 5xx: after a write, look again and never assume.
+    Unknown,
+}
+
+impl std::fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.doing, self.detail)
+    }
+}
+
+/// Everything that one deploy pass saw of one service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceFacts {
+    /// Which service this is about.
+    pub key: ServiceKey,
+    /// The cluster.
+    pub cluster: Fact<ClusterFacts>,
+    /// The spec's parameter in SSM, as text: parsing it is a decision.
+    pub parameter: Fact<ParameterText>,
+    /// The ECS service.
+    pub service: Fact<LiveService>,
+    /// The task definition that the service's definition names now.
+    pub live_task_definition: Fact<TaskDefinition>,
+    /// The newest ACTIVE revision of the family: a leftover of a dead pass shows here.
+    pub newest_revision: Fact<TaskDefinition>,
+    /// The repository's images that the policy may choose from.
+    pub images: Fact<Vec<ImageFact>>,
+    /// What is in the image that the policy chose (and others that were looked into).
+    pub inspected: BTreeMap<ImageDigest, Fact<ImageContent>>,
+    /// The route: listener, rules, target group.
+    pub route: Fact<RouteFacts>,
+    /// Tasks of the rollout in flight that stopped, read when it failed or is failing.
+    pub stopped_tasks: Fact<Vec<StoppedTask>>,
+    /// ECS's service deployments since the rollout in flight was begun, read when
+    /// the deployment's own id cannot be found among the live ones.
+    pub service_deployments: Fact<Vec<ServiceDeployment>>,
+}
+
+/// The parameter that holds a spec.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParameterText {
+    /// Its full name: `/windlass/services/<cluster>/<service>`.
+    pub name: String,
+    /// Parameter Store's version, growing by one.
+    pub version: i64,
+    /// The text: YAML or JSON.
+    pub text: String,
+}
+
+/// A cluster, as far as a deploy pass cares.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterFacts {
+    /// Short name.
+    pub name: ClusterName,
+    /// `ACTIVE`, `INACTIVE`, …
+    pub status: String,
+    /// The architectures of its ACTIVE instances; empty where it has none now.
+    pub architectures: BTreeSet<Architecture>,
+}
+
+/// An ECS service as DescribeServices gives it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveService {
+    /// Its ARN.
+    pub arn: ServiceArn,
+    /// `ACTIVE`, `DRAINING`, `INACTIVE`.
+    pub status: String,
+    /// The task definition that its PRIMARY deployment wants.
+    pub task_definition: TaskDefinitionArn,
+    /// Tasks wanted.
+    pub desired: u32,
+    /// Tasks running.
+    pub running: u32,
+    /// Tasks pending.
+    pub pending: u32,
+    /// The live deployments, PRIMARY first.
+    pub deployments: Vec<Deployment>,
+    /// The target groups it registers in.
+    pub load_balancers: Vec<ServiceLoadBalancer>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// `ECS`, `CODE_DEPLOY` or `EXTERNAL`.
+    pub controller: String,
+    /// `ROLLING`, `BLUE_GREEN`, `LINEAR`, `CANARY`.
+    pub strategy: String,
+    /// Whether ECS's circuit breaker is on, and whether it rolls back.
+    pub circuit_breaker: CircuitBreaker,
+    /// Minimum healthy percent.
+    pub min_healthy_percent: u32,
+    /// Maximum percent.
+    pub max_percent: u32,
+    /// Health check grace, in seconds.
+    pub grace_secs: u32,
+    /// The newest events, newest first, at most ten.
+    pub events: Vec<ServiceEvent>,
+}
+
+/// ECS's deployment circuit breaker of a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CircuitBreaker {
+    /// It is on.
+    pub enable: bool,
+    /// It rolls back.
+    pub rollback: bool,
+}
+
+/// One of a service's live deployments.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deployment {
+    /// `ecs-svc/<number>`.
+    pub id: DeploymentId,
+    /// `PRIMARY`, `ACTIVE`, `INACTIVE`.
+    pub status: String,
+    /// The task definition it brings.
+    pub task_definition: TaskDefinitionArn,
+    /// How it goes.
+    pub rollout: RolloutState,
+    /// ECS's words for it.
+    pub reason: String,
+    /// Tasks it wants.
+    pub desired: u32,
+    /// Tasks it has running.
+    pub running: u32,
+    /// Tasks that failed to start or to stay healthy.
+    pub failed_tasks: u32,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// ECS's `rolloutState`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RolloutState {
+    /// Still going.
+    InProgress,
+    /// Reached its steady state.
+    Completed,
+    /// The circuit breaker or an alarm ended it.
+    Failed,
+    /// ECS did not say (services without the ECS controller).
+    Unsaid,
+}
+
+/// A target group that a service registers its tasks in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceLoadBalancer {
+    /// The group.
+    pub target_group: TargetGroupArn,
+    /// Which container.
+    pub container: String,
+    /// Which of its ports.
+    pub port: u16,
+}
+
+/// A line of a service's event log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceEvent {
+    /// When.
+    pub at: Timestamp,
+    /// ECS's words.
+    pub message: String,
+}
+
+/// One of ECS's service deployments (the 90-day history).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceDeployment {
+    /// Its ARN.
+    pub arn: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// `SUCCESSFUL`, `ROLLBACK_SUCCESSFUL`, `STOPPED`, `IN_PROGRESS`, …
+    pub status: String,
+    /// ECS's words.
+    pub reason: String,
+    /// The task definition of its target revision.
+    pub task_definition: Option<TaskDefinitionArn>,
+}
+
+/// One image of a repository as DescribeImages gives it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageFact {
+    /// The manifest's or index's digest.
+    pub digest: ImageDigest,
+    /// Its tags, sorted; none for children, attestations, leftovers.
+    pub tags: BTreeSet<ImageTag>,
+    /// When it was pushed.
+    pub pushed_at: Timestamp,
+    /// The manifest's media type.
+    pub manifest_media_type: Option<String>,
+    /// The config's media type; indexes have none.
+    pub artifact_media_type: Option<String>,
+    /// `ACTIVE`, `ARCHIVED`, …; `None` from registries that do not say.
+    pub status: Option<String>,
+}
+
+/// What is inside an image: platforms and labels.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageContent {
+    /// The digest that was looked into.
+    pub digest: ImageDigest,
+    /// The repository it was read from.
+    pub repository: RepositoryName,
+    /// The architectures it can run on (Linux; attestations left out).
+    pub architectures: BTreeSet<Architecture>,
+    /// The config's labels: of the image, or of an index's first runnable child.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// The load balancer's part of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteFacts {
+    /// The listener.
+    pub listener: ListenerArn,
+    /// The VPC of its load balancer: a target group needs it.
+    pub vpc: String,
+    /// All of its rules, the default one too.
+    pub rules: Vec<Rule>,
+    /// The service's own target group, by its name.
+    pub target_group: Fact<TargetGroup>,
+    /// How many targets of that group are healthy, and how many there are.
+    pub health: Fact<TargetHealth>,
+}
+
+/// A listener rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rule {
+    /// Its ARN.
+    pub arn: RuleArn,
+    /// 1 to 50000; `None` for the default rule.
+    pub priority: Option<u32>,
+    /// What it matches.
+    pub conditions: RuleConditions,
+    /// Where it forwards to, with weights; empty for a fixed response or a redirect.
+    pub forwards: Vec<(TargetGroupArn, u32)>,
+    /// Its tags, where they were read.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A rule's conditions, as far as Windlass writes them; all must hold.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Default)]
+pub struct RuleConditions {
+    /// `host-header` patterns; any of them.
+    pub hosts: Vec<String>,
+    /// `path-pattern` patterns; any of them.
+    pub paths: Vec<String>,
+    /// `http-header` conditions: name → values.
+    pub headers: BTreeMap<String, Vec<String>>,
+    /// `http-request-method` values.
+    pub methods: Vec<String>,
+    /// `query-string` conditions, `key=value` or `value`.
+    pub query: Vec<String>,
+    /// Conditions of kinds that Windlass does not write (source IP, regex, …), as AWS's JSON.
+    pub other: Vec<String>,
+}
+
+/// A target group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetGroup {
+    /// Its ARN.
+    pub arn: TargetGroupArn,
+    /// Its name.
+    pub name: String,
+    /// The load balancers that use it.
+    pub load_balancers: Vec<String>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// The health of a target group's targets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct TargetHealth {
+    /// Targets in service.
+    pub healthy: u32,
+    /// All targets that are registered and not draining.
+    pub registered: u32,
+}
+
+/// A task that stopped, for the explanation of a failure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoppedTask {
+    /// Its ARN.
+    pub arn: String,
+    /// `EssentialContainerExited`, `TaskFailedToStart`, …
+    pub stop_code: Option<String>,
+    /// ECS's words.
+    pub stopped_reason: Option<String>,
+    /// Containers that ended: name, exit code, reason.
+    pub containers: Vec<StoppedContainer>,
+    /// When it stopped.
+    pub stopped_at: Option<Timestamp>,
+}
+
+/// A container of a stopped task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoppedContainer {
+    /// Its name.
+    pub name: String,
+    /// Its exit code, where it ran.
+    pub exit_code: Option<i32>,
+    /// `CannotPullContainerError: …`, `OutOfMemoryError: …`
+    pub reason: Option<String>,
+}

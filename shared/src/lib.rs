@@ -1,0 +1,25 @@
+//! Typed models and every decision of Windlass.
+//!
+//! Pure: no SDK, no runtime, no clock, no environment. Whoever calls in brings
+//! the facts and `now`; what comes out is a value: an event read, a spec
+//! checked, a plan with its report.
+//!
+//! | room | holds |
+//! |---|---|
+//! | [`id`] | a newtype for every name and ARN |
+//! | [`event`] | the doorbells: AWS's events, parsed once at the edge |
+//! | [`spec`] | what is wanted: `ServiceSpec`, from a parameter, a tag or image labels |
+//! | [`image`] | which image a policy wants |
+//! | [`facts`] | what was observed: `Known`, `Absent` or `Unreadable` |
+//! | [`ledger`] | what is remembered: the row of a service, the items of its history |
+//! | [`deploy`] | the deploy pass: facts + spec + row + now → plan, checked |
+
+pub mod deploy;
+pub mod event;
+pub mod facts;
+pub mod id;
+pub mod image;
+pub mod ledger;
+pub mod names;
+pub mod spec;
+pub mod task_definition;

@@ -1,0 +1,77 @@
+//! Names that Windlass gives: at most as long as AWS allows, and never the same for two
+//! services.
+
+use sha2::{Digest, Sha256};
+
+use crate::id::ServiceKey;
+
+/// AWS's limit for a target group's name.
+pub const TARGET_GROUP_NAME_MAX: usize = 32;
+
+/// The name of a service's target group: `<service, cut>-<8 hex of sha256(cluster/service)>`.
+///
+/// Cutting alone collides (two services whose names share 32 characters); the hash is
+/// over the whole key, so cutting costs only looks. 32 bits over a fixed AWS limit of
+/// 3,000 groups per Region: a collision among all of them has odds of about 1 in 1,000,
+/// and a taken name is found by the step's precheck, which looks at the group's tags.
+pub fn target_group(key: &ServiceKey) -> String {
+    let hash = short_hash(&key.to_string());
+    let room = TARGET_GROUP_NAME_MAX - hash.len() - 1;
+    let mut stem: String = key
+        .service
+        .as_str()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .take(room)
+        .collect();
+    stem = stem.trim_matches('-').to_owned();
+    if stem.is_empty() { format!("wl-{hash}") } else { format!("{stem}-{hash}") }
+}
+
+/// The host that a parked rule waits on. `.invalid` never resolves (RFC 2606), so no
+/// request carries it.
+pub fn parking_host(key: &ServiceKey) -> String {
+    format!("{}.parked.windlass.invalid", short_hash(&key.to_string()))
+}
+
+/// The first 8 hex digits of the text's sha256.
+pub fn short_hash(text: &str) -> String {
+    use std::fmt::Write as _;
+    Sha256::digest(text.as_bytes()).iter().take(4).fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn two_services_whose_first_32_characters_are_the_same_get_two_names() {
+        let long = "customer-facing-storefront-backend-api";
+        let one = target_group(&ServiceKey::new("main", format!("{long}-blue")));
+        let two = target_group(&ServiceKey::new("main", format!("{long}-green")));
+        assert_ne!(one, two);
+        assert_eq!(one.len(), 32);
+    }
+
+    #[test]
+    fn the_same_service_of_two_clusters_gets_two_names() {
+        assert_ne!(
+            target_group(&ServiceKey::new("staging", "shop")),
+            target_group(&ServiceKey::new("main", "shop"))
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn every_name_is_one_that_aws_takes(service in "[A-Za-z0-9_-]{1,255}") {
+            let name = target_group(&ServiceKey::new("main", service));
+            prop_assert!(name.len() <= TARGET_GROUP_NAME_MAX);
+            prop_assert!(name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'));
+            prop_assert!(!name.starts_with('-') && !name.ends_with('-'));
+        }
+    }
+}

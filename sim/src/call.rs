@@ -1,0 +1,74 @@
+//! A call to the embedded AWS, its reply, and an API error.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Which AWS service a call is for. The name is the one of SigV4's credential scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ServiceId {
+    /// Elastic Container Service.
+    Ecs,
+    /// Elastic Container Registry, its control API.
+    Ecr,
+    /// Elastic Load Balancing v2.
+    ElasticLoadBalancing,
+    /// Systems Manager's Parameter Store.
+    Ssm,
+    /// EventBridge.
+    Events,
+    /// DynamoDB.
+    DynamoDb,
+    /// Security Token Service (GetCallerIdentity).
+    Sts,
+    /// Lambda (Invoke).
+    Lambda,
+}
+
+/// One API call, decoded from its wire protocol. `input` has the members' names as
+/// the AWS model spells them: `cluster` in ECS, `LoadBalancerArn` in ELBv2. Calls that
+/// came by Query/XML carry every scalar as a JSON string.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Call {
+    /// The service.
+    pub service: ServiceId,
+    /// The operation: `DescribeServices`.
+    pub operation: String,
+    /// Its input.
+    pub input: Value,
+    /// Who calls.
+    pub caller: Caller,
+}
+
+/// Who calls: what a credential scope tells.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Caller {
+    /// The access key id; the simulator maps functions' keys to their roles.
+    pub access_key: String,
+}
+
+/// What came of a call: the output members, or an error.
+pub type Reply = Result<Value, ApiError>;
+
+/// An API error, by its real code.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ApiError {
+    /// `ClusterNotFoundException`, `PriorityInUse`, `ThrottlingException`, …
+    pub code: String,
+    /// AWS's words.
+    pub message: String,
+    /// 400 for the client's faults, 500 for AWS's.
+    pub status: u16,
+}
+
+impl ApiError {
+    /// A client's error (HTTP 400).
+    pub fn client(code: &str, message: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), message: message.into(), status: 400 }
+    }
+
+    /// AWS's error (HTTP 500).
+    pub fn server(code: &str, message: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), message: message.into(), status: 500 }
+    }
+}

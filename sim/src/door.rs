@@ -1,0 +1,1 @@
+//! The two doors: in process and over TCP.

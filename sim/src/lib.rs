@@ -1,0 +1,33 @@
+//! The embedded AWS: one state machine of AWS's semantics over a virtual clock.
+//!
+//! It knows how AWS behaves and misbehaves, and nothing of Windlass.
+//!
+//! | room | holds |
+//! |---|---|
+//! | [`time`] | the virtual clock's instants |
+//! | [`call`] | a call, its reply, an API error |
+//! | [`gate`] | the one place through which every call passes: faults, throttling, the log of calls |
+//! | [`world`] | the state, the timers, `call` and `advance` |
+//! | [`wire`] | awsJson and Query/XML to and from [`call::Call`] |
+//! | [`ecs`] [`ecr`] [`elb`] [`ssm`] [`bus`] [`lambda`] [`dynamo`] | the services |
+//! | [`behaviour`] | what a container does, by its image's labels |
+//! | [`door`] | in process (for the SDK) and over TCP |
+
+pub mod behaviour;
+pub mod bus;
+pub mod call;
+pub mod door;
+pub mod dynamo;
+pub mod ecr;
+pub mod ecs;
+pub mod elb;
+pub mod gate;
+pub mod lambda;
+pub mod ssm;
+pub mod time;
+pub mod wire;
+pub mod world;
+
+pub use call::{ApiError, Call, Reply, ServiceId};
+pub use time::Time;
+pub use world::{Config, World};

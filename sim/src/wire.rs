@@ -1,0 +1,1 @@
+//! awsJson and Query/XML to and from calls.

@@ -1,0 +1,249 @@
+//! The state of the embedded AWS, its timers, and the two ways in: [`World::call`]
+//! (an API call now) and [`World::advance`] (time goes on).
+//!
+//! Everything is deterministic under [`Config::seed`]: no clock is read, no thread is
+//! started, and the services keep their state in ordered maps. What must happen outside
+//! (start a container's HTTP server, invoke a function) is put into [`World::effects`]
+//! and taken by the door.
+
+use std::collections::{BinaryHeap, VecDeque};
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::behaviour::Behaviour;
+use crate::bus::Bus;
+use crate::call::{ApiError, Call, Reply, ServiceId};
+use crate::dynamo::Dynamo;
+use crate::ecr::Ecr;
+use crate::ecs::Ecs;
+use crate::elb::Elb;
+use crate::gate::Gate;
+use crate::lambda::{Invocation, Lambda};
+use crate::ssm::Ssm;
+use crate::time::Time;
+use crate::{bus, ecr, ecs, elb, gate, lambda, ssm};
+
+/// What a world is made with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Config {
+    /// The twelve-digit account.
+    pub account: String,
+    /// The Region.
+    pub region: String,
+    /// Seeds every choice the world makes.
+    pub seed: u64,
+    /// When its clock starts.
+    pub start: Time,
+    /// The host (and port) of the registry in image URIs. In AWS
+    /// `<account>.dkr.ecr.<region>.amazonaws.com`; locally `localhost:4566`.
+    pub registry: String,
+    /// Whether AWS's API rates are kept.
+    pub throttling: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            account: "123456789012".into(),
+            region: "eu-central-1".into(),
+            seed: 0,
+            start: Time(1_767_225_600_000), // 2026-01-01T00:00:00Z
+            registry: "123456789012.dkr.ecr.eu-central-1.amazonaws.com".into(),
+            throttling: true,
+        }
+    }
+}
+
+/// The embedded AWS.
+pub struct World {
+    /// What it was made with.
+    pub config: Config,
+    pub(crate) now: Time,
+    pub(crate) rng: ChaCha8Rng,
+    timers: BinaryHeap<std::cmp::Reverse<Timer>>,
+    sequence: u64,
+    /// The gate that every call passes.
+    pub gate: Gate,
+    /// ECS.
+    pub ecs: Ecs,
+    /// ECR.
+    pub ecr: Ecr,
+    /// ELBv2.
+    pub elb: Elb,
+    /// Parameter Store.
+    pub ssm: Ssm,
+    /// EventBridge.
+    pub bus: Bus,
+    /// Lambda's queues.
+    pub lambda: Lambda,
+    /// DynamoDB.
+    pub dynamo: Dynamo,
+    /// What the door has to do, oldest first.
+    pub effects: VecDeque<Effect>,
+}
+
+/// Something outside the state machine that a door carries out.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// A task's container began to run: serve HTTP for it.
+    StartContainer(RunningContainer),
+    /// A task got SIGTERM: it goes on answering until [`Effect::StopContainer`].
+    SignalContainer {
+        /// The task.
+        task_arn: String,
+    },
+    /// A container ended: stop serving, cut what is open.
+    StopContainer {
+        /// The task.
+        task_arn: String,
+    },
+    /// A function is to be invoked; the door reports back with `lambda::completed`.
+    Invoke(Invocation),
+}
+
+/// A container that runs, as far as a data plane must know.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunningContainer {
+    /// The task.
+    pub task_arn: String,
+    /// The service it belongs to; empty for a standalone task.
+    pub service: String,
+    /// The container's name.
+    pub container: String,
+    /// The image's digest.
+    pub digest: String,
+    /// The image as the task definition names it.
+    pub image: String,
+    /// The tag or tags of that digest when it started.
+    pub tags: Vec<String>,
+    /// What it does.
+    pub behaviour: Behaviour,
+    /// The EC2 instance it runs on.
+    pub instance_id: String,
+    /// Its bound ports: (container port, host port).
+    pub ports: Vec<(u16, u16)>,
+}
+
+/// What a timer is for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Due {
+    /// ECS's.
+    Ecs(ecs::Due),
+    /// ELBv2's.
+    Elb(elb::Due),
+    /// EventBridge's.
+    Bus(bus::Due),
+    /// Lambda's.
+    Lambda(lambda::Due),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Timer {
+    at: Time,
+    sequence: u64,
+    due: Due,
+}
+
+impl World {
+    /// An empty account.
+    pub fn new(config: Config) -> Self {
+        Self {
+            now: config.start,
+            rng: ChaCha8Rng::seed_from_u64(config.seed),
+            timers: BinaryHeap::new(),
+            sequence: 0,
+            gate: Gate::new(config.throttling),
+            ecs: Ecs::default(),
+            ecr: Ecr::default(),
+            elb: Elb::default(),
+            ssm: Ssm::default(),
+            bus: Bus::default(),
+            lambda: Lambda::default(),
+            dynamo: Dynamo::in_memory(),
+            effects: VecDeque::new(),
+            config,
+        }
+    }
+
+    /// The virtual instant.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// One API call, now. It passes the gate (faults, throttling, the log), then goes to
+    /// its service.
+    pub fn call(&mut self, call: &Call) -> Reply {
+        gate::pass(self, call, dispatch)
+    }
+
+    /// When the next timer is due.
+    pub fn next_due(&self) -> Option<Time> {
+        self.timers.peek().map(|timer| timer.0.at)
+    }
+
+    /// Lets time go on to `to`, running what is due in order of (time, order of setting).
+    pub fn advance(&mut self, to: Time) {
+        while let Some(timer) = self.timers.peek() {
+            if timer.0.at > to {
+                break;
+            }
+            let Some(std::cmp::Reverse(timer)) = self.timers.pop() else { break };
+            self.now = self.now.max(timer.at);
+            match timer.due {
+                Due::Ecs(due) => ecs::due(self, due),
+                Due::Elb(due) => elb::due(self, due),
+                Due::Bus(due) => bus::due(self, due),
+                Due::Lambda(due) => lambda::due(self, due),
+            }
+        }
+        self.now = self.now.max(to);
+    }
+
+    /// Sets a timer. Timers are not cancelled: what is due checks whether it still matters.
+    pub(crate) fn at(&mut self, at: Time, due: Due) {
+        self.sequence += 1;
+        self.timers.push(std::cmp::Reverse(Timer { at, sequence: self.sequence, due }));
+    }
+
+    /// A number that this world has not given out before: for ids.
+    pub(crate) fn next_id(&mut self) -> u64 {
+        self.sequence += 1;
+        self.sequence
+    }
+
+    /// `arn:aws:<service>:<region>:<account>:<resource>`
+    pub(crate) fn arn(&self, service: &str, resource: &str) -> String {
+        format!("arn:aws:{service}:{}:{}:{resource}", self.config.region, self.config.account)
+    }
+
+    /// Emits an AWS event onto the default bus, as its service would.
+    pub(crate) fn emit(&mut self, source: &str, detail_type: &str, resources: &[String], detail: serde_json::Value) {
+        bus::emit(self, source, detail_type, resources, detail);
+    }
+}
+
+fn dispatch(world: &mut World, call: &Call) -> Reply {
+    match call.service {
+        ServiceId::Ecs => ecs::handle(world, &call.operation, &call.input),
+        ServiceId::Ecr => ecr::handle(world, &call.operation, &call.input),
+        ServiceId::ElasticLoadBalancing => elb::handle(world, &call.operation, &call.input),
+        ServiceId::Ssm => ssm::handle(world, &call.operation, &call.input),
+        ServiceId::Events => bus::handle(world, &call.operation, &call.input),
+        ServiceId::Lambda => lambda::handle(world, &call.operation, &call.input),
+        ServiceId::DynamoDb => world.dynamo.handle(&call.operation, &call.input),
+        ServiceId::Sts => sts(world, call),
+    }
+}
+
+fn sts(world: &World, call: &Call) -> Reply {
+    match call.operation.as_str() {
+        "GetCallerIdentity" => Ok(serde_json::json!({
+            "UserId": call.caller.access_key,
+            "Account": world.config.account,
+            "Arn": format!("arn:aws:iam::{}:user/{}", world.config.account, call.caller.access_key),
+        })),
+        other => Err(ApiError::client("InvalidAction", format!("Could not find operation {other}"))),
+    }
+}
