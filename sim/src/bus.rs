@@ -22,4 +22,11 @@ pub(crate) fn due(_world: &mut World, due: Due) {
 }
 
 /// An AWS service emits an event onto the default bus.
-pub(crate) fn emit(_world: &mut World, _source: &str, _detail_type: &str, _resources: &[String], _detail: Value) {}
+pub(crate) fn emit(
+    _world: &mut World,
+    _source: &str,
+    _detail_type: &str,
+    _resources: &[String],
+    _detail: Value,
+) {
+}

@@ -13,7 +13,10 @@ pub struct Time(pub u64);
 
 impl Time {
     /// Seconds since the epoch with milliseconds as the fraction: awsJson's timestamps.
-    #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit f64's 53 bits until the year 287396")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "milliseconds since 1970 fit f64's 53 bits until the year 287396"
+    )]
     pub fn epoch_secs(self) -> f64 {
         self.0 as f64 / 1000.0
     }

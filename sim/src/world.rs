@@ -219,7 +219,13 @@ impl World {
     }
 
     /// Emits an AWS event onto the default bus, as its service would.
-    pub(crate) fn emit(&mut self, source: &str, detail_type: &str, resources: &[String], detail: serde_json::Value) {
+    pub(crate) fn emit(
+        &mut self,
+        source: &str,
+        detail_type: &str,
+        resources: &[String],
+        detail: serde_json::Value,
+    ) {
         bus::emit(self, source, detail_type, resources, detail);
     }
 }

@@ -6,9 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::facts::{FailureKind, RuleConditions};
-use crate::id::{
-    Family, ImageDigest, ListenerArn, RuleArn, ServiceKey, TargetGroupArn, TaskDefinitionArn,
-};
+use crate::id::{Family, ImageDigest, ListenerArn, RuleArn, ServiceKey, TargetGroupArn, TaskDefinitionArn};
 use crate::ledger::{InFlight, Quarantine, Release, Settled};
 use crate::task_definition::TaskDefinition;
 
