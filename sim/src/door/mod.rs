@@ -1,1 +1,3 @@
 //! The two doors: in process and over TCP.
+
+pub mod tcp;

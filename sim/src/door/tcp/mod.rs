@@ -1,0 +1,1 @@
+//! The TCP door: the embedded AWS on loopback ports, for real clients and real binaries.
