@@ -88,6 +88,8 @@ pub struct ServiceFacts {
     pub live_task_definition: Fact<TaskDefinition>,
     /// The newest ACTIVE revision of the family: a leftover of a dead pass shows here.
     pub newest_revision: Fact<TaskDefinition>,
+    /// The repository that the spec names.
+    pub repository: Fact<RepositoryFacts>,
     /// The repository's images that the policy may choose from.
     pub images: Fact<Vec<ImageFact>>,
     /// What is in the image that the policy chose (and others that were looked into).
@@ -239,6 +241,15 @@ pub struct ServiceDeployment {
     pub reason: String,
     /// The task definition of its target revision.
     pub task_definition: Option<TaskDefinitionArn>,
+}
+
+/// A repository, by DescribeRepositories.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepositoryFacts {
+    /// Its name.
+    pub name: RepositoryName,
+    /// What image references begin with: `<registry host>/<name>`.
+    pub uri: String,
 }
 
 /// One image of a repository as DescribeImages gives it.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::id::{ContainerName, Family, TaskDefinitionArn};
+use crate::id::{ContainerName, Family, ImageDigest, TaskDefinitionArn};
 
 /// The members of DescribeTaskDefinition's output that RegisterTaskDefinition refuses:
 /// exactly the output's members less the input's, over the service model of
@@ -88,6 +88,11 @@ impl TaskDefinition {
             }
         }
         edited
+    }
+
+    /// Whether any container's image is pinned to this digest.
+    pub fn carries(&self, digest: &ImageDigest) -> bool {
+        self.images().iter().any(|(_, image)| image.is_some_and(|image| image.ends_with(digest.as_str())))
     }
 
     /// Whether a registration of `self` would say nothing that `other` does not: the

@@ -2,5 +2,6 @@
 
 pub mod plan;
 pub mod report;
+pub mod rollout;
 
 pub use plan::{Plan, Step, StepOutcome};

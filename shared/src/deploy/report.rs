@@ -1,11 +1,343 @@
-//! Reasons: everything that a pass decided not to do, or wants a person to know.
+//! Reasons: everything that a pass decided not to do, or wants a person to know. Each
+//! is a variant with its facts; its `Display` is the sentence that people read, with
+//! the next step where there is one.
+
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// One thing that a pass reports. The words are [`Note`]'s `Display`.
+use crate::facts::Unreadable;
+use crate::id::{
+    Actor, ClusterName, DeploymentId, ImageDigest, ImageTag, RepositoryName, RuleArn, ServiceKey,
+    TaskDefinitionArn, Timestamp,
+};
+
+/// One thing that a pass reports.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "note")]
 pub enum Note {
-    /// (placeholder while the planner is being written)
-    Quiet,
+    /// Nobody asked Windlass to run this service.
+    NotTracked {
+        /// The service.
+        key: ServiceKey,
+    },
+    /// The spec could not be read as one.
+    SpecRefused {
+        /// Where it stands.
+        origin: String,
+        /// Each fault, with its path.
+        reasons: Vec<String>,
+    },
+    /// The image's labels were refused by the stack's guard rails.
+    LabelsRefused {
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// The spec asks for what this version checks and does not act on yet.
+    NotBuiltYet {
+        /// The sections.
+        sections: Vec<String>,
+        /// Rolling out without them would be less safe than asked for: nothing is rolled out.
+        refused: bool,
+    },
+    /// A fact that the decision needs could not be read.
+    Unreadable {
+        /// Which, and why.
+        what: Unreadable,
+    },
+    /// The cluster is not there.
+    ClusterMissing {
+        /// Its name.
+        cluster: ClusterName,
+        /// What was found: `MISSING`, `INACTIVE`.
+        found: String,
+    },
+    /// The service is going away.
+    ServiceLeaving {
+        /// `DRAINING`.
+        status: String,
+    },
+    /// CodeDeploy or an external controller deploys this service.
+    OtherController {
+        /// `CODE_DEPLOY`, `EXTERNAL`.
+        controller: String,
+    },
+    /// The service is not there, and the spec does not say how to make one.
+    NotCreatable {
+        /// What is missing.
+        reason: String,
+    },
+    /// The repository is not there.
+    RepositoryMissing {
+        /// Its name.
+        repository: RepositoryName,
+    },
+    /// The repository has no image that the policy wants.
+    NoImage {
+        /// The repository.
+        repository: RepositoryName,
+        /// The policy.
+        policy: String,
+        /// What was passed over, and why; at most five.
+        passed_over: Vec<String>,
+    },
+    /// A newer image is passed over because it failed before.
+    Quarantined {
+        /// The image.
+        digest: ImageDigest,
+        /// Its tag.
+        tag: Option<ImageTag>,
+        /// Why it failed.
+        reason: String,
+    },
+    /// The image does not run on this cluster's instances.
+    WrongArchitecture {
+        /// The image.
+        digest: ImageDigest,
+        /// What it was built for.
+        image: String,
+        /// What the cluster has.
+        cluster: String,
+    },
+    /// The image that the policy wants is gone from the repository.
+    ImageGone {
+        /// The image.
+        digest: ImageDigest,
+    },
+    /// What the policy would choose is older than what runs, and the policy did not change.
+    WouldDowngrade {
+        /// What runs.
+        live: ImageDigest,
+        /// What the policy chooses now.
+        chosen: ImageDigest,
+        /// Its tag.
+        tag: Option<ImageTag>,
+    },
+    /// No container of the live revision runs an image of the repository.
+    NoTrackedContainer {
+        /// The repository.
+        repository: RepositoryName,
+        /// The containers that there are.
+        containers: Vec<String>,
+    },
+    /// A person holds the service.
+    Held {
+        /// Who.
+        by: Actor,
+        /// Why.
+        reason: String,
+        /// Since when.
+        since: Timestamp,
+        /// What would be rolled out.
+        would: ImageDigest,
+    },
+    /// A rollout goes on.
+    RollingOut {
+        /// The image.
+        digest: ImageDigest,
+        /// ECS's deployment.
+        deployment: Option<DeploymentId>,
+        /// How far it is: `2 of 3 running, 1 failed`.
+        progress: String,
+    },
+    /// A rollout takes longer than the spec's timeout.
+    Overdue {
+        /// The image.
+        digest: ImageDigest,
+        /// Minutes since its start.
+        minutes: i64,
+        /// The spec's timeout.
+        timeout_minutes: i64,
+        /// Whether ECS itself will end it.
+        circuit_breaker: bool,
+    },
+    /// A deployment that Windlass did not begin is being rolled out by somebody.
+    RollingBack {
+        /// To which revision.
+        to: TaskDefinitionArn,
+    },
+    /// Another rule answers the same requests.
+    RouteTaken {
+        /// The rule.
+        rule: RuleArn,
+        /// Its priority.
+        priority: u32,
+    },
+    /// The route waits for a healthy target before it opens.
+    RouteWaits {
+        /// Healthy targets.
+        healthy: u32,
+        /// Registered targets.
+        registered: u32,
+    },
+    /// The spec wants a route, and neither it nor the stack names a listener.
+    NoListener,
+    /// All rule priorities that fit are taken.
+    NoPriority,
+    /// A dead pass registered this revision; it is used, not registered again.
+    LeftoverFound {
+        /// The revision.
+        task_definition: TaskDefinitionArn,
+    },
+    /// A rollout that a dead pass (or a person) began was found and taken over.
+    TookOver {
+        /// ECS's deployment.
+        deployment: DeploymentId,
+    },
+    /// Nothing to do: the newest wanted image is live.
+    Quiet {
+        /// The image.
+        digest: ImageDigest,
+        /// Its tag.
+        tag: Option<ImageTag>,
+    },
+}
+
+impl Note {
+    /// Whether a person has to do something before this service goes on.
+    pub fn needs_a_person(&self) -> bool {
+        match self {
+            Self::SpecRefused { .. }
+            | Self::LabelsRefused { .. }
+            | Self::NotBuiltYet { refused: true, .. }
+            | Self::ClusterMissing { .. }
+            | Self::OtherController { .. }
+            | Self::NotCreatable { .. }
+            | Self::RepositoryMissing { .. }
+            | Self::WrongArchitecture { .. }
+            | Self::ImageGone { .. }
+            | Self::WouldDowngrade { .. }
+            | Self::NoTrackedContainer { .. }
+            | Self::Held { .. }
+            | Self::Overdue { .. }
+            | Self::RouteTaken { .. }
+            | Self::NoListener
+            | Self::NoPriority
+            | Self::Quarantined { .. } => true,
+            Self::NotTracked { .. }
+            | Self::NotBuiltYet { refused: false, .. }
+            | Self::Unreadable { .. }
+            | Self::ServiceLeaving { .. }
+            | Self::NoImage { .. }
+            | Self::RollingOut { .. }
+            | Self::RollingBack { .. }
+            | Self::RouteWaits { .. }
+            | Self::LeftoverFound { .. }
+            | Self::TookOver { .. }
+            | Self::Quiet { .. } => false,
+        }
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotTracked { key } => write!(
+                f,
+                "not tracked: {key} has no parameter /windlass/services/{key}, no tag windlass:track, and no labelled image"
+            ),
+            Self::SpecRefused { origin, reasons } => {
+                write!(f, "refused: the spec in {origin} does not read: {}", reasons.join("; "))
+            }
+            Self::LabelsRefused { reason } => write!(f, "refused: {reason}"),
+            Self::NotBuiltYet { sections, refused: true } => write!(
+                f,
+                "refused: this version does not act on {} yet, and rolling out without would be less safe than asked for; remove it from the spec to go on",
+                sections.join(", ")
+            ),
+            Self::NotBuiltYet { sections, refused: false } => {
+                write!(f, "noted: this version does not act on {} yet", sections.join(", "))
+            }
+            Self::Unreadable { what } => write!(f, "waiting: {what}"),
+            Self::ClusterMissing { cluster, found } => write!(
+                f,
+                "refused: cluster {cluster} is {found}; create it, or correct the cluster's name in the spec"
+            ),
+            Self::ServiceLeaving { status } => write!(f, "waiting: the service is {status}"),
+            Self::OtherController { controller } => write!(
+                f,
+                "refused: {controller} deploys this service; set its deployment controller to ECS, or remove windlass:track"
+            ),
+            Self::NotCreatable { reason } => {
+                write!(f, "refused: the service does not exist and cannot be created: {reason}")
+            }
+            Self::RepositoryMissing { repository } => {
+                write!(f, "refused: repository {repository} does not exist; create it, or correct the spec")
+            }
+            Self::NoImage { repository, policy, passed_over } => {
+                write!(f, "waiting: no image of {repository} matches {policy}")?;
+                if passed_over.is_empty() { Ok(()) } else { write!(f, " (passed over: {})", passed_over.join(", ")) }
+            }
+            Self::Quarantined { digest, tag, reason } => write!(
+                f,
+                "quarantined: {} failed and is not redeployed by itself ({}); push a fixed image, or `windlass release SERVICE {}`",
+                image(digest, tag.as_ref()),
+                reason,
+                digest
+            ),
+            Self::WrongArchitecture { digest, image, cluster } => write!(
+                f,
+                "refused: {} is built for {image}, the cluster's instances are {cluster}; build it with `docker buildx build --platform linux/{cluster}`",
+                digest.short()
+            ),
+            Self::ImageGone { digest } => write!(
+                f,
+                "refused: {} is no longer in the repository; push it again, or another one",
+                digest.short()
+            ),
+            Self::WouldDowngrade { live, chosen, tag } => write!(
+                f,
+                "refused: the policy now chooses {}, older than {} which runs; its image was probably deleted. To go back on purpose, change the spec's policy to that version",
+                image(chosen, tag.as_ref()),
+                live.short()
+            ),
+            Self::NoTrackedContainer { repository, containers } => write!(
+                f,
+                "refused: no container runs an image of {repository} (there are: {}); name one in image.containers or the tag windlass:containers",
+                containers.join(", ")
+            ),
+            Self::Held { by, reason, since, would } => {
+                write!(f, "held: by {by} since {since} ({reason}); would roll out {}; `windlass resume` ends the hold", would.short())
+            }
+            Self::RollingOut { digest, deployment, progress } => {
+                write!(f, "rolling out: {}", digest.short())?;
+                if let Some(deployment) = deployment {
+                    write!(f, " as {deployment}")?;
+                }
+                write!(f, ", {progress}")
+            }
+            Self::Overdue { digest, minutes, timeout_minutes, circuit_breaker } => {
+                write!(f, "overdue: {} has been rolling out for {minutes} min (timeout {timeout_minutes})", digest.short())?;
+                if *circuit_breaker {
+                    f.write_str("; ECS's circuit breaker is on and has not ended it")
+                } else {
+                    f.write_str("; no circuit breaker is on, so ECS will not end it: turn it on, or push another image")
+                }
+            }
+            Self::RollingBack { to } => write!(f, "rolling back: ECS returns to {}", to.short()),
+            Self::RouteTaken { rule, priority } => write!(
+                f,
+                "refused: rule {priority} of the listener already answers the same requests ({rule}); choose another path or host, or remove that rule"
+            ),
+            Self::RouteWaits { healthy, registered } => {
+                write!(f, "waiting: the route opens with the first healthy target ({healthy} of {registered} healthy)")
+            }
+            Self::NoListener => f.write_str(
+                "refused: the spec has a route, and no listener is known; set route.listener or the stack's ListenerArn",
+            ),
+            Self::NoPriority => f.write_str("refused: every rule priority of the listener is taken; remove unused rules"),
+            Self::LeftoverFound { task_definition } => {
+                write!(f, "found: {} was registered by an earlier pass and is used", task_definition.short())
+            }
+            Self::TookOver { deployment } => write!(f, "found: deployment {deployment} was begun without its record and is followed now"),
+            Self::Quiet { digest, tag } => write!(f, "quiet: {} is live", image(digest, tag.as_ref())),
+        }
+    }
+}
+
+fn image(digest: &ImageDigest, tag: Option<&ImageTag>) -> String {
+    match tag {
+        Some(tag) => format!("{tag} ({})", digest.short()),
+        None => digest.short().to_owned(),
+    }
 }

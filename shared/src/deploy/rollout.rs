@@ -1,0 +1,174 @@
+//! What became of the rollout in flight: ECS's answer, read from the deployment's own
+//! id, never from "the service's newest deployment" (which may be somebody else's).
+//!
+//! A rollout whose `UpdateService` was never answered (the function died in between) is
+//! *ambiguous*: it is looked for by its task definition, and what cannot be told stays
+//! open until the next pass.
+
+use crate::facts::{Deployment, Fact, LiveService, RolloutState, ServiceDeployment, ServiceFacts};
+use crate::id::{DeploymentId, TaskDefinitionArn};
+use crate::ledger::InFlight;
+
+/// How a rollout stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// `UpdateService` (or `CreateService`) never took effect.
+    NeverBegan,
+    /// It goes on.
+    Going {
+        /// ECS's id, also where the row did not know it yet.
+        deployment: DeploymentId,
+        /// The revision it brings.
+        task_definition: TaskDefinitionArn,
+        /// `2 of 3 running, 1 failed`.
+        progress: String,
+    },
+    /// It ended well.
+    Live {
+        /// ECS's id, where it is known.
+        deployment: Option<DeploymentId>,
+        /// The revision.
+        task_definition: TaskDefinitionArn,
+    },
+    /// ECS gave it up.
+    Failed {
+        /// ECS's id, where it is known.
+        deployment: Option<DeploymentId>,
+        /// The revision.
+        task_definition: Option<TaskDefinitionArn>,
+        /// ECS went, or goes, back to what ran before.
+        rolled_back: bool,
+        /// ECS's words.
+        reason: String,
+    },
+    /// Another deployment took its place before it ended.
+    Superseded,
+    /// It cannot be told now: a fact is missing.
+    Open {
+        /// Which.
+        reason: String,
+    },
+}
+
+/// Reads the standing of `in_flight`.
+pub fn standing(in_flight: &InFlight, facts: &ServiceFacts) -> Standing {
+    let service = match &facts.service {
+        Fact::Known(service) => service,
+        Fact::Absent => return Standing::NeverBegan,
+        Fact::Unreadable(what) => return Standing::Open { reason: what.to_string() },
+        Fact::NotAsked => return Standing::Open { reason: "the service was not read".into() },
+    };
+    let revision = in_flight.task_definition.clone().or_else(|| registered_leftover(in_flight, facts));
+    match find(in_flight, revision.as_ref(), service) {
+        Some(deployment) => of_deployment(deployment, service),
+        None => from_history(in_flight, revision, service, facts),
+    }
+}
+
+/// The deployment of this rollout: by its own id; where the answer was lost, by its
+/// revision, unless that one ran before, too.
+fn find<'a>(
+    in_flight: &InFlight,
+    revision: Option<&TaskDefinitionArn>,
+    service: &'a LiveService,
+) -> Option<&'a Deployment> {
+    let by_id = |id: &DeploymentId| service.deployments.iter().find(|d| d.id == *id);
+    match &in_flight.deployment {
+        Some(id) => by_id(id),
+        None => service.deployments.iter().find(|d| Some(&d.task_definition) == revision),
+    }
+}
+
+/// The revision that a dead pass registered and did not write down: the family's newest,
+/// if it carries the digest.
+fn registered_leftover(in_flight: &InFlight, facts: &ServiceFacts) -> Option<TaskDefinitionArn> {
+    [&facts.newest_revision, &facts.live_task_definition]
+        .into_iter()
+        .filter_map(Fact::known)
+        .find(|revision| revision.carries(&in_flight.digest))
+        .and_then(|revision| revision.arn.clone())
+}
+
+fn of_deployment(deployment: &Deployment, service: &LiveService) -> Standing {
+    let primary = service.deployments.iter().find(|d| d.status == "PRIMARY");
+    let is_primary = primary.is_some_and(|p| p.id == deployment.id);
+    match deployment.rollout {
+        RolloutState::Completed => Standing::Live {
+            deployment: Some(deployment.id.clone()),
+            task_definition: deployment.task_definition.clone(),
+        },
+        RolloutState::Failed => Standing::Failed {
+            deployment: Some(deployment.id.clone()),
+            task_definition: Some(deployment.task_definition.clone()),
+            rolled_back: !is_primary,
+            reason: deployment.reason.clone(),
+        },
+        RolloutState::InProgress | RolloutState::Unsaid if !is_primary => Standing::Superseded,
+        RolloutState::Unsaid if deployment.running == deployment.desired => Standing::Live {
+            deployment: Some(deployment.id.clone()),
+            task_definition: deployment.task_definition.clone(),
+        },
+        RolloutState::InProgress | RolloutState::Unsaid => Standing::Going {
+            deployment: deployment.id.clone(),
+            task_definition: deployment.task_definition.clone(),
+            progress: progress(deployment),
+        },
+    }
+}
+
+fn progress(deployment: &Deployment) -> String {
+    let mut text = format!("{} of {} running", deployment.running, deployment.desired);
+    if deployment.failed_tasks > 0 {
+        text = format!("{text}, {} failed", deployment.failed_tasks);
+    }
+    text
+}
+
+/// No live deployment is ours: ECS's history tells how it ended.
+fn from_history(
+    in_flight: &InFlight,
+    revision: Option<TaskDefinitionArn>,
+    service: &LiveService,
+    facts: &ServiceFacts,
+) -> Standing {
+    // Never registered, so never rolled out.
+    let Some(revision) = revision else { return Standing::NeverBegan };
+    let history = match &facts.service_deployments {
+        Fact::Known(history) => history,
+        Fact::Absent => &Vec::new(),
+        Fact::Unreadable(what) => return Standing::Open { reason: what.to_string() },
+        Fact::NotAsked => return Standing::Open { reason: "ECS's deployment history was not read".into() },
+    };
+    let ours = history
+        .iter()
+        .filter(|d| d.task_definition.as_ref() == Some(&revision) && d.created_at >= in_flight.started_at)
+        .max_by_key(|d| d.created_at);
+    match ours {
+        Some(ended) => of_ended(ended, revision, in_flight),
+        None if in_flight.deployment.is_none() => Standing::NeverBegan,
+        // Its id was given out, and neither the live list nor the history has it: the
+        // history lags, or the service was made anew.
+        None if service.task_definition == revision => {
+            Standing::Open { reason: "ECS's deployment history does not show it yet".into() }
+        }
+        None => Standing::Superseded,
+    }
+}
+
+fn of_ended(ended: &ServiceDeployment, revision: TaskDefinitionArn, in_flight: &InFlight) -> Standing {
+    let deployment = in_flight.deployment.clone();
+    match ended.status.as_str() {
+        "SUCCESSFUL" => Standing::Live { deployment, task_definition: revision },
+        "ROLLBACK_REQUESTED" | "ROLLBACK_IN_PROGRESS" | "ROLLBACK_SUCCESSFUL" | "ROLLBACK_FAILED" => {
+            Standing::Failed {
+                deployment,
+                task_definition: Some(revision),
+                rolled_back: ended.status != "ROLLBACK_FAILED",
+                reason: ended.reason.clone(),
+            }
+        }
+        // A newer deployment moves the one under way to STOP_REQUESTED, then STOPPED.
+        "STOP_REQUESTED" | "STOPPED" => Standing::Superseded,
+        other => Standing::Open { reason: format!("ECS's history says {other}") },
+    }
+}
