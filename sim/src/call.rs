@@ -1,9 +1,9 @@
 //! A call to the embedded AWS, its reply, and an API error.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-/// Which AWS service a call is for. The name is the one of SigV4's credential scope.
+/// Which AWS service a call is for. The name is the one of a signature's credential scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ServiceId {
@@ -19,10 +19,26 @@ pub enum ServiceId {
     Events,
     /// DynamoDB.
     DynamoDb,
-    /// Security Token Service (GetCallerIdentity).
+    /// Security Token Service (`GetCallerIdentity`).
     Sts,
     /// Lambda (Invoke).
     Lambda,
+}
+
+impl ServiceId {
+    /// The name in a signature's credential scope and in IAM's actions.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ecs => "ecs",
+            Self::Ecr => "ecr",
+            Self::ElasticLoadBalancing => "elasticloadbalancing",
+            Self::Ssm => "ssm",
+            Self::Events => "events",
+            Self::DynamoDb => "dynamodb",
+            Self::Sts => "sts",
+            Self::Lambda => "lambda",
+        }
+    }
 }
 
 /// One API call, decoded from its wire protocol. `input` has the members' names as
@@ -59,16 +75,32 @@ pub struct ApiError {
     pub message: String,
     /// 400 for the client's faults, 500 for AWS's.
     pub status: u16,
+    /// Members of the error beside its message: DynamoDB's `CancellationReasons`.
+    pub extra: Option<Box<Map<String, Value>>>,
 }
 
 impl ApiError {
     /// A client's error (HTTP 400).
     pub fn client(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), message: message.into(), status: 400 }
+        Self { code: code.to_owned(), message: message.into(), status: 400, extra: None }
     }
 
     /// AWS's error (HTTP 500).
     pub fn server(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), message: message.into(), status: 500 }
+        Self { code: code.to_owned(), message: message.into(), status: 500, extra: None }
+    }
+
+    /// The same with another HTTP status: Lambda answers 404 where awsJson answers 400.
+    #[must_use]
+    pub fn with_status(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// The same with members beside the message.
+    #[must_use]
+    pub fn with_extra(mut self, extra: Map<String, Value>) -> Self {
+        self.extra = Some(Box::new(extra));
+        self
     }
 }

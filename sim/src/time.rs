@@ -35,6 +35,17 @@ impl Time {
         format!("{}Z", &iso[..19])
     }
 
+    /// `Mon, 23 Nov 2026 01:02:03 GMT`: HTTP's `Date`.
+    pub fn http_date(self) -> String {
+        const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+        const MONTHS: [&str; 12] =
+            ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+        let days = self.0 / 86_400_000;
+        let (year, month, day) = civil(days);
+        let (weekday, month) = (DAYS[index(days % 7)], MONTHS[index(month - 1)]);
+        format!("{weekday}, {day:02} {month} {year:04} {} GMT", &self.iso()[11..19])
+    }
+
     /// How long since `earlier`; zero if it is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
@@ -52,6 +63,11 @@ fn civil(days: u64) -> (u64, u64, u64) {
     let day = doy - (153 * mp + 2) / 5 + 1;
     let month = if mp < 10 { mp + 3 } else { mp - 9 };
     (yoe + era * 400 + u64::from(month <= 2), month, day)
+}
+
+/// A small number as an index.
+fn index(n: u64) -> usize {
+    usize::try_from(n).unwrap_or(0)
 }
 
 impl Add<Duration> for Time {
@@ -85,5 +101,6 @@ mod tests {
         assert_eq!(Time(0).iso(), "1970-01-01T00:00:00.000Z");
         assert_eq!(Time(1_709_210_096_789).iso(), "2024-02-29T12:34:56.789Z");
         assert_eq!(Time(1_709_210_096_789).iso_secs(), "2024-02-29T12:34:56Z");
+        assert_eq!(Time(784_111_777_000).http_date(), "Sun, 06 Nov 1994 08:49:37 GMT");
     }
 }

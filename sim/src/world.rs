@@ -19,10 +19,11 @@ use crate::dynamo::Dynamo;
 use crate::ecr::Ecr;
 use crate::ecs::Ecs;
 use crate::elb::Elb;
-use crate::gate::Gate;
+use crate::gate::{Gate, Outcome};
 use crate::lambda::{Invocation, Lambda};
 use crate::ssm::Ssm;
 use crate::time::Time;
+use crate::wire::Stamp;
 use crate::{bus, ecr, ecs, elb, gate, lambda, ssm};
 
 /// What a world is made with.
@@ -174,8 +175,25 @@ impl World {
 
     /// One API call, now. It passes the gate (faults, throttling, the log), then goes to
     /// its service.
+    ///
+    /// A connection cut by a fault reads as the error `ConnectionDropped`; a door uses
+    /// [`World::serve`].
     pub fn call(&mut self, call: &Call) -> Reply {
+        self.serve(call).reply.unwrap_or_else(|| Err(gate::dropped()))
+    }
+
+    /// One API call, now, as a door needs it: with the faults of a connection.
+    pub fn serve(&mut self, call: &Call) -> Outcome<Reply> {
         gate::pass(self, call, dispatch)
+    }
+
+    /// A request id that no other reply has, and the virtual time.
+    pub fn stamp(&mut self) -> Stamp {
+        let id = self.next_id();
+        Stamp {
+            request_id: format!("{:08x}-0000-4000-8000-{id:012x}", self.config.seed & 0xffff_ffff),
+            now: self.now,
+        }
     }
 
     /// When the next timer is due.

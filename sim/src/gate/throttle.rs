@@ -1,0 +1,171 @@
+//! AWS's API rates: token buckets per account and Region, shared within a category.
+//! Numbers: ECS and ELBv2 by their "request throttling" pages; ECR, Systems Manager and
+//! EventBridge by their quota pages.
+
+use std::collections::BTreeMap;
+
+use crate::call::{ApiError, ServiceId};
+use crate::time::Time;
+
+/// Tokens are counted in millionths, so that 0.2 a second is whole per millisecond.
+const TOKEN: u64 = 1_000_000;
+
+/// A bucket's kind: its name, how many calls it holds, how many come back per second.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Category {
+    name: &'static str,
+    burst: u64,
+    /// Calls per 1,000 seconds.
+    per_kilosecond: u64,
+}
+
+const fn category(name: &'static str, burst: u64, per_second: u64) -> Category {
+    Category { name, burst, per_kilosecond: per_second * 1000 }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Bucket {
+    tokens: u64,
+    filled: Time,
+}
+
+/// The buckets, by their category's name.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Buckets(BTreeMap<&'static str, Bucket>);
+
+impl Buckets {
+    /// Takes a token from each bucket of the operation, or none if one is empty.
+    pub(super) fn admit(&mut self, service: ServiceId, operation: &str, now: Time) -> bool {
+        let categories = categories(service, operation);
+        if categories.iter().any(|category| self.fill(*category, now).tokens < TOKEN) {
+            return false;
+        }
+        for category in categories {
+            self.fill(category, now).tokens -= TOKEN;
+        }
+        true
+    }
+
+    fn fill(&mut self, category: Category, now: Time) -> &mut Bucket {
+        let full = category.burst * TOKEN;
+        let bucket = self.0.entry(category.name).or_insert(Bucket { tokens: full, filled: now });
+        let ms = now.0.saturating_sub(bucket.filled.0);
+        // per_kilosecond calls in 1,000,000 ms, and a call is 1,000,000 parts of a token.
+        bucket.tokens = bucket.tokens.saturating_add(ms.saturating_mul(category.per_kilosecond)).min(full);
+        bucket.filled = now;
+        bucket
+    }
+}
+
+/// What the service says to a call too many.
+pub(super) fn error(service: ServiceId) -> ApiError {
+    match service {
+        ServiceId::ElasticLoadBalancing | ServiceId::Sts => ApiError::client("Throttling", "Rate exceeded"),
+        ServiceId::Lambda => ApiError::client("TooManyRequestsException", "Rate exceeded").with_status(429),
+        _ => ApiError::client("ThrottlingException", "Rate exceeded"),
+    }
+}
+
+fn categories(service: ServiceId, operation: &str) -> Vec<Category> {
+    match service {
+        ServiceId::Ecs => ecs(operation).into_iter().collect(),
+        ServiceId::ElasticLoadBalancing => {
+            vec![category("elb account", 40, 10), elb(operation)]
+        }
+        ServiceId::Ecr => vec![ecr(operation)],
+        ServiceId::Ssm => vec![ssm(operation)],
+        ServiceId::Events => vec![match operation {
+            "PutEvents" => category("events put", 400, 400),
+            _ => category("events", 50, 50),
+        }],
+        ServiceId::Lambda => vec![category("lambda", 100, 100)],
+        // On-demand tables take more than a test's load; STS allows 600 a second.
+        ServiceId::DynamoDb | ServiceId::Sts => Vec::new(),
+    }
+}
+
+/// Operations that the page does not list are not throttled here.
+fn ecs(operation: &str) -> Option<Category> {
+    Some(match operation {
+        "CreateCluster"
+        | "DeleteCluster"
+        | "UpdateCluster"
+        | "PutClusterCapacityProviders"
+        | "UpdateClusterSettings" => category("ecs cluster modify", 20, 1),
+        "DescribeClusters" | "ListClusters" => category("ecs cluster read", 50, 20),
+        "RegisterTaskDefinition" | "DeregisterTaskDefinition" => {
+            category("ecs task definition modify", 20, 1)
+        }
+        "DescribeTaskDefinition" | "ListTaskDefinitions" | "ListTaskDefinitionFamilies" => {
+            category("ecs task definition read", 50, 20)
+        }
+        "DeleteTaskDefinitions" => category("ecs task definition deletion", 5, 1),
+        "CreateCapacityProvider" | "DeleteCapacityProvider" | "UpdateCapacityProvider" => {
+            category("ecs capacity provider modify", 10, 1)
+        }
+        "DescribeCapacityProviders" => category("ecs capacity provider read", 50, 20),
+        "TagResource" | "UntagResource" => category("ecs tag modify", 20, 10),
+        "ListTagsForResource" => category("ecs tag read", 50, 20),
+        "PutAccountSetting" | "PutAccountSettingDefault" | "DeleteAccountSetting" => {
+            category("ecs setting modify", 10, 1)
+        }
+        "ListAccountSettings" => category("ecs setting read", 50, 20),
+        "RunTask"
+        | "StartTask"
+        | "StopTask"
+        | "UpdateContainerInstancesState"
+        | "PutAttributes"
+        | "DeleteAttributes"
+        | "ExecuteCommand"
+        | "DeregisterContainerInstance"
+        | "UpdateContainerAgent" => category("ecs cluster resource modify", 100, 40),
+        "DescribeTasks"
+        | "ListTasks"
+        | "DescribeContainerInstances"
+        | "ListContainerInstances"
+        | "ListAttributes" => category("ecs cluster resource read", 100, 20),
+        "RegisterContainerInstance"
+        | "SubmitTaskStateChange"
+        | "SubmitContainerStateChange"
+        | "SubmitAttachmentStateChanges"
+        | "DiscoverPollEndpoint" => category("ecs agent modify", 200, 120),
+        "CreateService" | "UpdateService" | "DeleteService" => category("ecs service modify", 50, 5),
+        "DescribeServices" | "ListServices" => category("ecs service read", 100, 20),
+        "DescribeServiceDeployments" | "ListServiceDeployments" => category("ecs service deployment", 50, 20),
+        "DescribeServiceRevisions" => category("ecs service revision", 50, 20),
+        "UpdateTaskProtection" | "GetTaskProtection" => category("ecs task protection", 200, 80),
+        "ListServicesByNamespace" => category("ecs namespace", 10, 1),
+        _ => return None,
+    })
+}
+
+fn elb(operation: &str) -> Category {
+    match operation {
+        "RegisterTargets" | "DeregisterTargets" => category("elb targets", 20, 4),
+        "CreateLoadBalancer" | "SetSubnets" => {
+            Category { name: "elb load balancers", burst: 10, per_kilosecond: 200 }
+        }
+        read if read.starts_with("Describe") || read.starts_with("Get") => category("elb read", 40, 10),
+        _ => category("elb modify", 20, 3),
+    }
+}
+
+fn ecr(operation: &str) -> Category {
+    match operation {
+        "BatchGetImage" => category("ecr BatchGetImage", 2000, 2000),
+        "GetDownloadUrlForLayer" => category("ecr GetDownloadUrlForLayer", 3000, 3000),
+        "GetAuthorizationToken" => category("ecr GetAuthorizationToken", 500, 500),
+        "BatchCheckLayerAvailability" => category("ecr BatchCheckLayerAvailability", 1000, 1000),
+        "UploadLayerPart" => category("ecr UploadLayerPart", 500, 500),
+        "PutImage" => category("ecr PutImage", 10, 10),
+        _ => category("ecr", 100, 100),
+    }
+}
+
+fn ssm(operation: &str) -> Category {
+    match operation {
+        "GetParameter" | "GetParameters" | "GetParametersByPath" => category("ssm get", 40, 40),
+        "PutParameter" => category("ssm put", 3, 3),
+        _ => category("ssm", 20, 10),
+    }
+}
