@@ -25,6 +25,7 @@ pub mod gate;
 pub mod lambda;
 pub mod ssm;
 pub mod time;
+mod wildcard;
 pub mod wire;
 pub mod world;
 

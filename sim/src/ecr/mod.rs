@@ -1,41 +1,106 @@
-//! ECR.
+//! ECR: the control API, the OCI distribution protocol, and what a container agent
+//! pulls.
+//!
+//! | room | holds |
+//! |---|---|
+//! | `manifest` | what a manifest refers to |
+//! | `store` | repositories, images, blobs; putting and deleting, for both doors |
+//! | `events` | ECR Image Action and ECR Referrer Action |
+//! | `repositories` `images` `layers` | the control API (awsJson) |
+//! | `oci` | the distribution protocol (`docker push`, skopeo, crane) |
+//! | `pull` | what ECS gets when a container starts |
+//! | `push` | real images for tests and the demo |
+//! | `disk` | state to files and back |
+//!
+//! It does not scan images, replicate, sign or expire them by lifecycle policies.
 
+mod disk;
+mod events;
+mod images;
+mod input;
+mod layers;
+mod manifest;
+mod oci;
+mod pull;
+mod push;
+mod repositories;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub use oci::http;
+pub use pull::PulledImage;
+pub(crate) use pull::pull;
+pub use push::{PushSpec, ensure_repository, push_image};
 
 use crate::call::{ApiError, Reply};
 use crate::world::World;
+use store::Repository;
 
-/// ECR. State.
-#[derive(Debug, Default)]
-pub struct Ecr {}
-
-/// What this service's timers are for.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-pub enum Due {}
-
-pub(crate) fn handle(_world: &mut World, operation: &str, _input: &Value) -> Reply {
-    Err(ApiError::client("UnknownOperationException", operation))
+/// ECR's state. Serialised without the blobs' bytes, which [`Ecr::save`] writes to files.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Ecr {
+    /// Whether a push into an unknown repository creates it. AWS does so only where a
+    /// creation template for `CREATE_ON_PUSH` fits; off by default.
+    pub create_on_push: bool,
+    /// Whether a push that changes nothing (same tag, same digest) emits an event again.
+    /// AWS does not say; on by default, so that nobody relies on silence.
+    pub emit_on_same_push: bool,
+    pub(crate) repositories: BTreeMap<String, Repository>,
+    /// Blobs by digest; a repository's own set says which it has.
+    #[serde(skip)]
+    pub(crate) blobs: BTreeMap<String, Bytes>,
+    /// Uploads under way; a client whose upload was lost begins again.
+    #[serde(skip)]
+    pub(crate) uploads: BTreeMap<String, layers::Upload>,
 }
 
-pub(crate) fn due(_world: &mut World, due: Due) {
-    match due {}
+impl Default for Ecr {
+    fn default() -> Self {
+        Self {
+            create_on_push: false,
+            emit_on_same_push: true,
+            repositories: BTreeMap::new(),
+            blobs: BTreeMap::new(),
+            uploads: BTreeMap::new(),
+        }
+    }
 }
 
-/// What ECS sees of an image when a container starts.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PulledImage {
-    /// The digest that the reference resolved to (the index's own, where it is one).
-    pub digest: String,
-    /// The tags that this digest carries now.
-    pub tags: Vec<String>,
-    /// `amd64`, `arm64`, … of the manifest that was chosen for the instance.
-    pub architecture: String,
-    /// The config's labels.
-    pub labels: std::collections::BTreeMap<String, String>,
-}
-
-/// Pulls `<registry>/<repository>[:tag][@digest]` for an instance of `architecture`
-/// (`amd64`, `arm64`). The error is the text after `CannotPullContainerError: `.
-pub(crate) fn pull(_world: &World, _image: &str, _architecture: &str) -> Result<PulledImage, String> {
-    Err(String::new())
+pub(crate) fn handle(world: &mut World, operation: &str, input: &Value) -> Reply {
+    match operation {
+        "CreateRepository" => repositories::create(world, input),
+        "DescribeRepositories" => repositories::describe(world, input),
+        "DeleteRepository" => repositories::delete(world, input),
+        "PutImageTagMutability" => repositories::put_mutability(world, input),
+        "ListTagsForResource" => repositories::list_tags(world, input),
+        "TagResource" => repositories::tag(world, input),
+        "UntagResource" => repositories::untag(world, input),
+        "GetRepositoryPolicy" => repositories::no_policy(world, input, "RepositoryPolicyNotFoundException"),
+        "GetLifecyclePolicy" => repositories::no_policy(world, input, "LifecyclePolicyNotFoundException"),
+        "GetAuthorizationToken" => Ok(repositories::token(world)),
+        "DescribeImages" => images::describe(world, input),
+        "ListImages" => images::list(world, input),
+        "BatchGetImage" => images::batch_get(world, input),
+        "BatchDeleteImage" => images::batch_delete(world, input),
+        "PutImage" => images::put(world, input),
+        "ListImageReferrers" => images::referrers(world, input),
+        "UpdateImageStorageClass" => images::storage_class(world, input),
+        "DescribeImageScanFindings" => images::scan_findings(world, input),
+        "GetDownloadUrlForLayer" => layers::download_url(world, input),
+        "BatchCheckLayerAvailability" => layers::availability(world, input),
+        "InitiateLayerUpload" => layers::initiate(world, input),
+        "UploadLayerPart" => layers::part(world, input),
+        "CompleteLayerUpload" => layers::complete(world, input),
+        other => Err(ApiError::client(
+            "UnknownOperationException",
+            format!("the embedded ECR does not have the operation {other}"),
+        )),
+    }
 }
