@@ -41,12 +41,17 @@ impl Ecr {
             return Ok(Self::default());
         }
         let text = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-        let mut ecr: Self = serde_json::from_slice(&text).with_context(|| format!("reading {}", path.display()))?;
+        let mut ecr: Self =
+            serde_json::from_slice(&text).with_context(|| format!("reading {}", path.display()))?;
         let wanted: Vec<_> = ecr.repositories.values().flat_map(|repo| repo.blobs.iter().cloned()).collect();
         for digest in wanted {
             let path = dir.join("blobs").join(file_name(&digest));
             let bytes = fs::read(&path).with_context(|| format!("reading the blob {}", path.display()))?;
-            ensure!(digest_of(&bytes) == digest, "the blob {} is damaged: push its image again", path.display());
+            ensure!(
+                digest_of(&bytes) == digest,
+                "the blob {} is damaged: push its image again",
+                path.display()
+            );
             ecr.blobs.insert(digest, bytes.into());
         }
         Ok(ecr)

@@ -8,11 +8,27 @@ use super::store::ImageStatus;
 use crate::time::Time;
 use crate::world::World;
 
-const SOURCE: &str = "aws.ecr";
+fn emit(world: &mut World, kind: &str, detail: Value) {
+    #[cfg(test)]
+    EMITTED.with_borrow_mut(|events| events.push((kind.to_owned(), detail.clone())));
+    world.emit("aws.ecr", kind, &[], detail);
+}
+
+#[cfg(test)]
+thread_local! {
+    /// What this test's world emitted: each test runs on a thread of its own.
+    pub(super) static EMITTED: std::cell::RefCell<Vec<(String, Value)>> = const { std::cell::RefCell::new(Vec::new()) };
+}
 
 /// A manifest was put. One with a `subject` (a signature, a bill of materials) is a
 /// referrer and announced as such.
-pub(super) fn pushed(world: &mut World, repository: &str, digest: &str, tag: Option<&str>, manifest: &Manifest) {
+pub(super) fn pushed(
+    world: &mut World,
+    repository: &str,
+    digest: &str,
+    tag: Option<&str>,
+    manifest: &Manifest,
+) {
     let mut detail = json!({
         "action-type": "PUSH",
         "result": "SUCCESS",
@@ -25,7 +41,7 @@ pub(super) fn pushed(world: &mut World, repository: &str, digest: &str, tag: Opt
         detail["artifact-media-type"] = json!(artifact);
     }
     let kind = if manifest.subject.is_some() { "ECR Referrer Action" } else { "ECR Image Action" };
-    world.emit(SOURCE, kind, &[], detail);
+    emit(world, kind, detail);
 }
 
 /// An image lost these tags, or was deleted with them: one event each.
@@ -39,12 +55,18 @@ pub(super) fn deleted(world: &mut World, repository: &str, digest: &str, tags: &
             "image-digest": digest,
             "image-tag": tag,
         });
-        world.emit(SOURCE, "ECR Image Action", &[], detail);
+        emit(world, "ECR Image Action", detail);
     }
 }
 
 /// An image was archived or restored.
-pub(super) fn storage_class(world: &mut World, repository: &str, digest: &str, status: ImageStatus, at: Time) {
+pub(super) fn storage_class(
+    world: &mut World,
+    repository: &str,
+    digest: &str,
+    status: ImageStatus,
+    at: Time,
+) {
     let (class, activated): (&str, Value) = match status {
         ImageStatus::Active => ("STANDARD", json!(at.iso())),
         ImageStatus::Archived => ("ARCHIVE", Value::Null),
@@ -59,5 +81,5 @@ pub(super) fn storage_class(world: &mut World, repository: &str, digest: &str, s
     if !activated.is_null() {
         detail["last-activated-at"] = activated;
     }
-    world.emit(SOURCE, "ECR Image Action", &[], detail);
+    emit(world, "ECR Image Action", detail);
 }

@@ -3,9 +3,9 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::events;
 use super::input::{ImageId, Miss, invalid, page, paged, read, repository};
 use super::store::{self, DeleteError, Image, ImageStatus, PutError, Repository};
-use super::events;
 use crate::call::{ApiError, Reply};
 use crate::world::World;
 
@@ -22,11 +22,13 @@ struct Query {
 }
 
 impl Query {
-    /// The ids that BatchGetImage and BatchDeleteImage must have, at most 100.
+    /// The ids that `BatchGetImage` and `BatchDeleteImage` must have, at most 100.
     fn ids(&self) -> Result<&[ImageId], ApiError> {
         match self.image_ids.as_deref() {
             Some(ids) if (1..=100).contains(&ids.len()) => Ok(ids),
-            _ => Err(invalid("Invalid parameter at 'imageIds' failed to satisfy constraint: 1 to 100 image ids")),
+            _ => Err(invalid(
+                "Invalid parameter at 'imageIds' failed to satisfy constraint: 1 to 100 image ids",
+            )),
         }
     }
 }
@@ -80,7 +82,9 @@ pub(super) fn describe(world: &World, input: &Value) -> Reply {
     let repo = repository(world, &query.repository_name)?;
     if let Some(ids) = query.image_ids.as_deref().filter(|ids| !ids.is_empty()) {
         if query.next_token.is_some() || query.max_results.is_some() {
-            return Err(invalid("Invalid parameter: 'maxResults' and 'nextToken' cannot be used with 'imageIds'"));
+            return Err(invalid(
+                "Invalid parameter: 'maxResults' and 'nextToken' cannot be used with 'imageIds'",
+            ));
         }
         return describe_ids(world, repo, ids);
     }
@@ -88,7 +92,7 @@ pub(super) fn describe(world: &World, input: &Value) -> Reply {
     let images = repo.images.iter().filter(|(digest, image)| filter.takes(image, &repo.tags_of(digest)));
     let images = images.map(|(digest, image)| (digest.clone(), detail(world, repo, digest, image))).collect();
     let (images, next) = page(images, query.next_token.as_deref(), query.max_results)?;
-    Ok(paged("imageDetails", images, next))
+    Ok(paged("imageDetails", &images, next))
 }
 
 /// One entry per image, however many of its ids were asked for.
@@ -106,7 +110,8 @@ fn describe_ids(world: &World, repo: &Repository, ids: &[ImageId]) -> Reply {
             found.push(hit);
         }
     }
-    let details: Vec<_> = found.into_iter().map(|(digest, image)| detail(world, repo, digest, image)).collect();
+    let details: Vec<_> =
+        found.into_iter().map(|(digest, image)| detail(world, repo, digest, image)).collect();
     Ok(json!({ "imageDetails": details }))
 }
 
@@ -148,11 +153,13 @@ pub(super) fn list(world: &World, input: &Value) -> Reply {
         if tags.is_empty() {
             ids.push((digest.clone(), json!({ "imageDigest": digest })));
         }
-        let tagged = tags.iter().map(|tag| (format!("{digest}:{tag}"), json!({ "imageDigest": digest, "imageTag": tag })));
+        let tagged = tags
+            .iter()
+            .map(|tag| (format!("{digest}:{tag}"), json!({ "imageDigest": digest, "imageTag": tag })));
         ids.extend(tagged);
     }
     let (ids, next) = page(ids, query.next_token.as_deref(), query.max_results)?;
-    Ok(paged("imageIds", ids, next))
+    Ok(paged("imageIds", &ids, next))
 }
 
 pub(super) fn batch_get(world: &World, input: &Value) -> Reply {
@@ -265,19 +272,28 @@ pub(super) fn put(world: &mut World, input: &Value) -> Reply {
 fn put_error(world: &World, repository: &str, error: PutError) -> ApiError {
     let (code, message) = match error {
         PutError::RepositoryNotFound => return super::input::repository_not_found(world, repository),
-        PutError::Invalid(reason) => {
-            ("InvalidParameterException", format!("Invalid parameter at 'ImageManifest' failed to satisfy constraint: {reason}"))
-        }
+        PutError::Invalid(reason) => (
+            "InvalidParameterException",
+            format!("Invalid parameter at 'ImageManifest' failed to satisfy constraint: {reason}"),
+        ),
         PutError::DigestMismatch { expected, found } => (
             "ImageDigestDoesNotMatchException",
-            format!("Provided image digest '{expected}' does not match the calculated image digest '{found}'"),
+            format!(
+                "Provided image digest '{expected}' does not match the calculated image digest '{found}'"
+            ),
         ),
-        PutError::BlobsNotFound(digests) => {
-            ("LayersNotFoundException", format!("Layers with digests '{digests:?}' required for pushing image into repository with name '{repository}' do not exist"))
-        }
-        PutError::ImagesNotFound(digests) => {
-            ("ReferencedImagesNotFoundException", format!("Images with digests '{digests:?}' required for pushing image into repository with name '{repository}' do not exist"))
-        }
+        PutError::BlobsNotFound(digests) => (
+            "LayersNotFoundException",
+            format!(
+                "Layers with digests '{digests:?}' required for pushing image into repository with name '{repository}' do not exist"
+            ),
+        ),
+        PutError::ImagesNotFound(digests) => (
+            "ReferencedImagesNotFoundException",
+            format!(
+                "Images with digests '{digests:?}' required for pushing image into repository with name '{repository}' do not exist"
+            ),
+        ),
         PutError::TagImmutable(tag) => ("ImageTagAlreadyExistsException", immutable(repository, &tag)),
     };
     ApiError::client(code, message)
@@ -312,13 +328,15 @@ pub(super) fn referrers(world: &World, input: &Value) -> Reply {
     let repo = repository(world, &input.repository_name)?;
     let subject = input.image_id.image_digest.unwrap_or_default();
     let of = repo.images.iter().filter(|(_, image)| image.manifest.subject.as_deref() == Some(&subject));
-    let referrers = of.map(|(digest, image)| json!({
-        "digest": digest,
-        "mediaType": image.manifest.media_type,
-        "artifactType": image.manifest.artifact_media_type,
-        "size": image.text.len(),
-        "artifactStatus": image.status,
-    }));
+    let referrers = of.map(|(digest, image)| {
+        json!({
+            "digest": digest,
+            "mediaType": image.manifest.media_type,
+            "artifactType": image.manifest.artifact_media_type,
+            "size": image.text.len(),
+            "artifactStatus": image.status,
+        })
+    });
     Ok(json!({ "referrers": referrers.collect::<Vec<_>>() }))
 }
 
@@ -334,7 +352,9 @@ pub(super) fn storage_class(world: &mut World, input: &Value) -> Reply {
         None => return Err(invalid("Invalid parameter at 'targetStorageClass': must not be null")),
     };
     let image = world.ecr.repositories.get_mut(name).and_then(|repo| repo.images.get_mut(&digest));
-    image.into_iter().for_each(|image| image.status = status);
+    if let Some(image) = image {
+        image.status = status;
+    }
     let now = world.now();
     events::storage_class(world, name, &digest, status, now);
     Ok(json!({

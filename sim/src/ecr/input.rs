@@ -11,7 +11,7 @@ use crate::call::ApiError;
 use crate::world::World;
 
 /// Reads an operation's input; a missing or mistyped member is ECR's
-/// InvalidParameterException.
+/// `InvalidParameterException`.
 pub(super) fn read<T: DeserializeOwned>(input: &Value) -> Result<T, ApiError> {
     T::deserialize(input).map_err(|error| invalid(format!("Invalid parameter: {error}")))
 }
@@ -86,12 +86,17 @@ impl Miss {
     /// One of `failures[]`.
     pub(super) fn failure(self, id: &ImageId) -> Value {
         let (code, reason) = match self {
-            Self::NoDigestNorTag => ("MissingDigestAndTag", "Invalid request parameters: both tag and digest cannot be null"),
-            Self::InvalidDigest => {
-                ("InvalidImageDigest", "Invalid request parameters: image digest should satisfy the regex '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'")
+            Self::NoDigestNorTag => {
+                ("MissingDigestAndTag", "Invalid request parameters: both tag and digest cannot be null")
             }
+            Self::InvalidDigest => (
+                "InvalidImageDigest",
+                "Invalid request parameters: image digest should satisfy the regex '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'",
+            ),
             Self::NotFound => ("ImageNotFound", "Requested image not found"),
-            Self::TagIsAnothers => ("ImageTagDoesNotMatchDigest", "Requested image tag does not match the digest"),
+            Self::TagIsAnothers => {
+                ("ImageTagDoesNotMatchDigest", "Requested image tag does not match the digest")
+            }
             Self::ReferencedByIndex => (
                 "ImageReferencedByManifestList",
                 "Requested image referenced by manifest list: delete the manifest list first",
@@ -103,7 +108,8 @@ impl Miss {
 
 pub(super) fn repository_not_found(world: &World, name: &str) -> ApiError {
     let account = &world.config.account;
-    let message = format!("The repository with name '{name}' does not exist in the registry with id '{account}'");
+    let message =
+        format!("The repository with name '{name}' does not exist in the registry with id '{account}'");
     ApiError::client("RepositoryNotFoundException", message)
 }
 
@@ -124,7 +130,9 @@ pub(super) fn page<T>(
     }
     let after = token.map(|token| {
         let bytes = STANDARD.decode(token).ok();
-        bytes.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(|| invalid("Invalid parameter at 'nextToken'"))
+        bytes
+            .and_then(|bytes| String::from_utf8(bytes).ok())
+            .ok_or_else(|| invalid("Invalid parameter at 'nextToken'"))
     });
     let after = after.transpose()?;
     let mut rest = items.into_iter().filter(|(key, _)| after.as_ref().is_none_or(|after| key > after));
@@ -135,7 +143,7 @@ pub(super) fn page<T>(
 }
 
 /// `{<member>: items, nextToken?}`
-pub(super) fn paged(member: &str, items: Vec<Value>, next: Option<String>) -> Value {
+pub(super) fn paged(member: &str, items: &[Value], next: Option<String>) -> Value {
     let mut reply = json!({ member: items });
     if let Some(next) = next {
         reply["nextToken"] = json!(next);

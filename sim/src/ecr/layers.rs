@@ -34,7 +34,9 @@ pub(super) fn download_url(world: &World, input: &Value) -> Reply {
     let Layer { repository_name: name, layer_digest: digest } = read(input)?;
     repository(world, &name)?;
     if !is_digest(&digest) {
-        return Err(invalid(format!("Invalid parameter at 'layerDigest' failed to satisfy constraint: {digest}")));
+        return Err(invalid(format!(
+            "Invalid parameter at 'layerDigest' failed to satisfy constraint: {digest}"
+        )));
     }
     if world.ecr.blob(&name, &digest).is_none() {
         return Err(layers_not_found(world, &name, &digest));
@@ -98,7 +100,8 @@ pub(super) fn availability(world: &World, input: &Value) -> Reply {
                 "layerSize": blob.len(),
                 "mediaType": "application/vnd.docker.image.rootfs.diff.tar.gzip",
             })),
-            None => layers.push(json!({ "layerDigest": digest, "layerAvailability": "UNAVAILABLE", "layerSize": 0 })),
+            None => layers
+                .push(json!({ "layerDigest": digest, "layerAvailability": "UNAVAILABLE", "layerSize": 0 })),
         }
     }
     Ok(json!({ "layers": layers, "failures": failures }))
@@ -136,11 +139,15 @@ pub(super) fn begin(world: &mut World, repository: &str) -> String {
 pub(super) fn part(world: &mut World, input: &Value) -> Reply {
     let input: Uploading = read(input)?;
     repository(world, &input.repository_name)?;
-    let part = STANDARD.decode(&input.layer_part_blob).map_err(|error| invalid(format!("layerPartBlob: {error}")))?;
+    let part = STANDARD
+        .decode(&input.layer_part_blob)
+        .map_err(|error| invalid(format!("layerPartBlob: {error}")))?;
     let account = world.config.account.clone();
-    let upload = world.ecr.uploads.get_mut(&input.upload_id).ok_or_else(|| upload_not_found(&input.upload_id))?;
+    let upload =
+        world.ecr.uploads.get_mut(&input.upload_id).ok_or_else(|| upload_not_found(&input.upload_id))?;
     if input.part_first_byte != upload.bytes.len() {
-        let message = format!("Layer part starts at {}, expected {}", input.part_first_byte, upload.bytes.len());
+        let message =
+            format!("Layer part starts at {}, expected {}", input.part_first_byte, upload.bytes.len());
         return Err(ApiError::client("InvalidLayerPartException", message));
     }
     upload.bytes.extend_from_slice(&part);

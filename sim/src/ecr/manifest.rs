@@ -99,7 +99,8 @@ impl Manifest {
             return Err("manifest invalid: only schemaVersion 2 is supported".into());
         }
         let media_type = media_type(&raw, content_type)?;
-        for descriptor in raw.config.iter().chain(raw.layers.iter().flatten()).chain(raw.manifests.iter().flatten())
+        for descriptor in
+            raw.config.iter().chain(raw.layers.iter().flatten()).chain(raw.manifests.iter().flatten())
         {
             if !is_digest(&descriptor.digest) {
                 return Err(format!("manifest invalid: {} is not a sha256 digest", descriptor.digest));
@@ -113,7 +114,9 @@ impl Manifest {
             .config
             .into_iter()
             .chain(raw.layers.into_iter().flatten())
-            .filter(|blob| !blob.media_type.contains("foreign") && !blob.media_type.contains("nondistributable"))
+            .filter(|blob| {
+                !blob.media_type.contains("foreign") && !blob.media_type.contains("nondistributable")
+            })
             .map(|blob| (blob.digest, blob.size))
             .collect();
         let subject = raw.subject.map(|subject| subject.digest);
@@ -127,8 +130,9 @@ impl Manifest {
 }
 
 fn media_type(raw: &Raw, content_type: Option<&str>) -> Result<String, String> {
-    let said = raw.media_type.as_deref().or(content_type.map(|value| value.split(';').next().unwrap_or(value)));
-    let found = said.map(str::trim).unwrap_or(if raw.manifests.is_some() { OCI_INDEX } else { OCI_MANIFEST });
+    let said =
+        raw.media_type.as_deref().or(content_type.map(|value| value.split(';').next().unwrap_or(value)));
+    let found = said.map_or(if raw.manifests.is_some() { OCI_INDEX } else { OCI_MANIFEST }, str::trim);
     match found {
         OCI_MANIFEST | DOCKER_MANIFEST if raw.config.is_some() => Ok(found.to_owned()),
         OCI_INDEX | DOCKER_LIST if raw.manifests.is_some() => Ok(found.to_owned()),
@@ -141,9 +145,10 @@ fn media_type(raw: &Raw, content_type: Option<&str>) -> Result<String, String> {
 impl From<Descriptor> for Child {
     fn from(descriptor: Descriptor) -> Self {
         let Platform { os, architecture } = descriptor.platform.unwrap_or_default();
-        let attestation = descriptor.annotations.get("vnd.docker.reference.type").is_some_and(|kind| {
-            kind.as_str() == Some("attestation-manifest")
-        });
+        let attestation = descriptor
+            .annotations
+            .get("vnd.docker.reference.type")
+            .is_some_and(|kind| kind.as_str() == Some("attestation-manifest"));
         Self { digest: descriptor.digest, os, architecture, attestation }
     }
 }

@@ -84,7 +84,8 @@ fn choose<'a>(
     if !top.manifest.is_index() {
         return Ok(top);
     }
-    let fits = |child: &&Child| !child.attestation && child.os == "linux" && child.architecture == architecture;
+    let fits =
+        |child: &&Child| !child.attestation && child.os == "linux" && child.architecture == architecture;
     let child = top.manifest.children.iter().find(fits).ok_or_else(|| {
         format!(
             "Error response from daemon: no matching manifest for linux/{architecture} in the manifest list entries: \
@@ -92,7 +93,10 @@ fn choose<'a>(
         )
     })?;
     repo.images.get(&child.digest).ok_or_else(|| {
-        format!("Error response from daemon: failed to resolve reference \"{image}\": {}: not found", child.digest)
+        format!(
+            "Error response from daemon: failed to resolve reference \"{image}\": {}: not found",
+            child.digest
+        )
     })
 }
 

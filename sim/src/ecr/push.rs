@@ -54,7 +54,12 @@ pub fn ensure_repository(world: &mut World, name: &str) {
 /// Pushes an image: blobs, then each architecture's manifest by digest and the index
 /// under the tags; a plain image straight under its tags. Without tags it is pushed by its
 /// digest. Returns the digest that the tags point at; the error is the registry's body.
-pub fn push_image(world: &mut World, repository: &str, tags: &[&str], spec: &PushSpec) -> Result<String, String> {
+pub fn push_image(
+    world: &mut World,
+    repository: &str,
+    tags: &[&str],
+    spec: &PushSpec,
+) -> Result<String, String> {
     let images: Result<Vec<_>, String> =
         spec.architectures.iter().map(|architecture| image(world, repository, architecture, spec)).collect();
     let mut images = images?;
@@ -106,10 +111,12 @@ fn attest(world: &mut World, repository: &str, images: &[Made]) -> Result<Vec<Va
     for image in images {
         let subject = digest_of(image.text.as_bytes());
         let statement = json!({ "predicateType": "https://slsa.dev/provenance/v1", "subject": subject });
-        let layer = put_blob(world, repository, "application/vnd.in-toto+json", statement.to_string().into())?;
+        let layer =
+            put_blob(world, repository, "application/vnd.in-toto+json", statement.to_string().into())?;
         let config = json!({ "architecture": "unknown", "os": "unknown", "config": {} });
         let config = put_blob(world, repository, OCI_CONFIG, config.to_string().into())?;
-        let text = json!({ "schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": [layer] });
+        let text =
+            json!({ "schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": [layer] });
         let text = text.to_string();
         put_manifest(world, repository, &digest_of(text.as_bytes()), OCI_MANIFEST, &text)?;
         children.push(descriptor(&text, "unknown", "unknown", Some(&subject)));
@@ -125,8 +132,7 @@ fn descriptor(text: &str, os: &str, architecture: &str, attests: Option<&str>) -
         "platform": { "os": os, "architecture": architecture },
     });
     if let Some(subject) = attests {
-        descriptor["annotations"] =
-            json!({ "vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": subject });
+        descriptor["annotations"] = json!({ "vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": subject });
     }
     descriptor
 }

@@ -55,7 +55,8 @@ pub(super) fn create(world: &mut World, input: &Value) -> Reply {
     }
     if world.ecr.repositories.contains_key(&name) {
         let account = &world.config.account;
-        let message = format!("The repository with name '{name}' already exists in the registry with id '{account}'");
+        let message =
+            format!("The repository with name '{name}' already exists in the registry with id '{account}'");
         return Err(ApiError::client("RepositoryAlreadyExistsException", message));
     }
     let mut made = Repository::new(&name, world.now());
@@ -75,7 +76,8 @@ pub(super) fn is_name(name: &str) -> bool {
     let part = |part: &str| {
         let inner = part.trim_matches(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
         let ends_well = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
-        let allowed = inner.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c));
+        let allowed =
+            inner.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c));
         let runs = ["..", "___", "._", "_.", ".-", "-.", "_-", "-_"];
         allowed
             && ends_well(part.chars().next())
@@ -127,7 +129,7 @@ pub(super) fn describe(world: &World, input: &Value) -> Reply {
     }
     let all = world.ecr.repositories.iter().map(|(name, repo)| (name.clone(), describe_one(world, repo)));
     let (repositories, next) = page(all.collect(), input.next_token.as_deref(), input.max_results)?;
-    Ok(paged("repositories", repositories, next))
+    Ok(paged("repositories", &repositories, next))
 }
 
 #[derive(Deserialize)]
@@ -182,17 +184,21 @@ pub(super) fn put_mutability(world: &mut World, input: &Value) -> Reply {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Resource {
-    resource_arn: String,
+    #[serde(rename = "resourceArn")]
+    arn: String,
     #[serde(default)]
     tags: Vec<Tag>,
     #[serde(default)]
     tag_keys: Vec<String>,
 }
 
-fn tags_of<'a>(world: &'a mut World, resource: &Resource) -> Result<&'a mut BTreeMap<String, String>, ApiError> {
+fn tags_of<'a>(
+    world: &'a mut World,
+    resource: &Resource,
+) -> Result<&'a mut BTreeMap<String, String>, ApiError> {
     let prefix = arn(world, "");
-    let name = resource.resource_arn.strip_prefix(&prefix).ok_or_else(|| {
-        invalid(format!("Invalid parameter at 'resourceArn': {} is no repository's ARN", resource.resource_arn))
+    let name = resource.arn.strip_prefix(&prefix).ok_or_else(|| {
+        invalid(format!("Invalid parameter at 'resourceArn': {} is no repository's ARN", resource.arn))
     })?;
     let missing = repository_not_found(world, name);
     world.ecr.repositories.get_mut(name).map(|repo| &mut repo.labels).ok_or(missing)
@@ -229,7 +235,9 @@ pub(super) fn no_policy(world: &World, input: &Value, code: &str) -> Reply {
     let account = &world.config.account;
     Err(ApiError::client(
         code,
-        format!("Policy does not exist for the repository with name '{name}' in the registry with id '{account}'"),
+        format!(
+            "Policy does not exist for the repository with name '{name}' in the registry with id '{account}'"
+        ),
     ))
 }
 

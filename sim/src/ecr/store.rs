@@ -118,10 +118,7 @@ pub(crate) enum PutError {
 /// What a put did.
 pub(crate) struct Stored {
     pub(crate) digest: String,
-    pub(crate) media_type: String,
     pub(crate) subject: Option<String>,
-    /// False where this digest already had this tag (or, untagged, was already here).
-    pub(crate) changed: bool,
 }
 
 /// Puts a manifest under a tag or, without one, by its digest alone, and emits the event.
@@ -145,9 +142,9 @@ pub(crate) fn put(
     if let Some(tag) = tag.filter(|tag| before.is_some_and(|old| *old != found) && repo.is_immutable(tag)) {
         return Err(PutError::TagImmutable(tag.to_owned()));
     }
+    // False where this digest already had this tag (or, untagged, was already here).
     let changed = !repo.images.contains_key(&found) || (tag.is_some() && before != Some(&found));
     let subject = manifest.subject.clone();
-    let media_type = manifest.media_type.clone();
     // A second tag on an image that is already here keeps the image's own push time.
     repo.images.entry(found.clone()).or_insert_with(|| Image {
         text: text.to_owned(),
@@ -161,7 +158,7 @@ pub(crate) fn put(
     if changed || world.ecr.emit_on_same_push {
         events::pushed(world, repository, &found, tag, &manifest);
     }
-    Ok(Stored { digest: found, media_type, subject, changed })
+    Ok(Stored { digest: found, subject })
 }
 
 fn check_references(repo: &Repository, manifest: &Manifest) -> Result<(), PutError> {
@@ -199,8 +196,11 @@ pub(crate) fn delete_image(
     let tags = repo.tags_of(digest);
     repo.tags.retain(|_, to| to != digest);
     repo.images.remove(digest);
-    let kept: BTreeSet<String> =
-        repo.images.values().flat_map(|image| image.manifest.blobs.iter().map(|(blob, _)| blob.clone())).collect();
+    let kept: BTreeSet<String> = repo
+        .images
+        .values()
+        .flat_map(|image| image.manifest.blobs.iter().map(|(blob, _)| blob.clone()))
+        .collect();
     repo.blobs.retain(|blob| kept.contains(blob));
     world.ecr.drop_unused_blobs();
     events::deleted(world, repository, digest, &tags);

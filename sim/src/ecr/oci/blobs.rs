@@ -15,7 +15,9 @@ pub(super) fn get(world: &World, repository: &str, digest: &str) -> Outcome {
         return Err(Failure::new(400, "DIGEST_INVALID", format!("{digest} is not a sha256 digest")));
     }
     let blob = world.ecr.blob(repository, digest);
-    let blob = blob.ok_or_else(|| Failure::new(404, "BLOB_UNKNOWN", format!("blob {digest} is unknown to {repository}")))?;
+    let blob = blob.ok_or_else(|| {
+        Failure::new(404, "BLOB_UNKNOWN", format!("blob {digest} is unknown to {repository}"))
+    })?;
     let headers = [("content-type", "application/octet-stream"), ("docker-content-digest", digest)];
     Ok(reply(200, &headers, blob.clone()))
 }
@@ -40,7 +42,8 @@ pub(super) fn begin(world: &mut World, repository: &str, request: &Request<Bytes
 
 /// PATCH, PUT, GET and DELETE of an upload under way.
 pub(super) fn upload(world: &mut World, repository: &str, id: &str, request: &Request<Bytes>) -> Outcome {
-    let unknown = || Failure::new(404, "BLOB_UPLOAD_UNKNOWN", format!("upload {id} is unknown to {repository}"));
+    let unknown =
+        || Failure::new(404, "BLOB_UPLOAD_UNKNOWN", format!("upload {id} is unknown to {repository}"));
     let upload = world.ecr.uploads.get_mut(id).filter(|upload| upload.repository == repository);
     let upload = upload.ok_or_else(unknown)?;
     match *request.method() {
@@ -81,7 +84,11 @@ fn expect_start(request: &Request<Bytes>, at: usize) -> Result<(), Failure> {
 fn finish(world: &mut World, repository: &str, digest: &str, bytes: Bytes) -> Outcome {
     let found = digest_of(&bytes);
     if found != digest {
-        return Err(Failure::new(400, "DIGEST_INVALID", format!("the blob's digest is {found}, not {digest}")));
+        return Err(Failure::new(
+            400,
+            "DIGEST_INVALID",
+            format!("the blob's digest is {found}, not {digest}"),
+        ));
     }
     world.ecr.put_blob(repository, bytes);
     let location = format!("/v2/{repository}/blobs/{digest}");

@@ -32,7 +32,11 @@ pub(super) fn get(world: &World, name: &str, reference: &str) -> Outcome {
 pub(super) fn put(world: &mut World, name: &str, reference: &str, request: &Request<Bytes>) -> Outcome {
     let by_digest = is_digest(reference);
     if !by_digest && !is_tag(reference) {
-        return Err(Failure::new(400, "TAG_INVALID", format!("{reference} is neither a tag nor a sha256 digest")));
+        return Err(Failure::new(
+            400,
+            "TAG_INVALID",
+            format!("{reference} is neither a tag nor a sha256 digest"),
+        ));
     }
     if request.body().len() > MANIFEST_LIMIT {
         return Err(Failure::new(413, "SIZE_INVALID", "a manifest is at most 4 MiB"));
@@ -41,9 +45,11 @@ pub(super) fn put(world: &mut World, name: &str, reference: &str, request: &Requ
         .map_err(|error| Failure::new(400, "MANIFEST_INVALID", format!("manifest invalid: {error}")))?;
     let media_type = request.headers().get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let (tag, digest) = if by_digest { (None, Some(reference)) } else { (Some(reference), None) };
-    let stored = store::put(world, name, text, media_type, tag, digest).map_err(|error| refusal(world, name, error))?;
+    let stored = store::put(world, name, text, media_type, tag, digest)
+        .map_err(|error| refusal(world, name, error))?;
     let location = format!("/v2/{name}/manifests/{reference}");
-    let mut headers = vec![("location", location.as_str()), ("docker-content-digest", stored.digest.as_str())];
+    let mut headers =
+        vec![("location", location.as_str()), ("docker-content-digest", stored.digest.as_str())];
     if let Some(subject) = &stored.subject {
         headers.push(("oci-subject", subject));
     }
@@ -65,7 +71,9 @@ fn refusal(world: &World, name: &str, error: PutError) -> Failure {
         PutError::ImagesNotFound(digests) => Failure::new(
             404,
             "MANIFEST_BLOB_UNKNOWN",
-            format!("Images with digests '{digests:?}' required for pushing image into repository with name '{name}' do not exist"),
+            format!(
+                "Images with digests '{digests:?}' required for pushing image into repository with name '{name}' do not exist"
+            ),
         ),
         PutError::TagImmutable(tag) => Failure::new(400, "TAG_INVALID", immutable(name, &tag)),
     }
@@ -79,9 +87,11 @@ pub(super) fn delete(world: &mut World, name: &str, reference: &str) -> Outcome 
     };
     deleted.map_err(|error| match error {
         DeleteError::NotFound => Failure::new(404, "MANIFEST_UNKNOWN", "Requested image not found"),
-        DeleteError::ReferencedByIndex => {
-            Failure::new(403, "DENIED", "Requested image referenced by manifest list: delete the manifest list first")
-        }
+        DeleteError::ReferencedByIndex => Failure::new(
+            403,
+            "DENIED",
+            "Requested image referenced by manifest list: delete the manifest list first",
+        ),
     })?;
     Ok(reply(202, &[], Bytes::new()))
 }
@@ -103,7 +113,10 @@ pub(super) fn tags(world: &World, name: &str, uri: &Uri) -> Outcome {
 /// An index of the manifests whose `subject` is `digest`; an image without any is no error.
 pub(super) fn referrers(world: &World, name: &str, digest: &str, uri: &Uri) -> Outcome {
     let wanted = query(uri, "artifactType");
-    let of = repo(world, name)?.images.iter().filter(|(_, image)| image.manifest.subject.as_deref() == Some(digest));
+    let of = repo(world, name)?
+        .images
+        .iter()
+        .filter(|(_, image)| image.manifest.subject.as_deref() == Some(digest));
     let of = of.filter(|(_, image)| wanted.is_none() || image.manifest.artifact_media_type == wanted);
     let manifests: Vec<_> = of
         .map(|(digest, image)| {

@@ -16,7 +16,7 @@ use reply::{Failure, json_reply, reply};
 type Outcome = Result<Response<Bytes>, Failure>;
 
 /// Answers one request to the registry: everything below `/v2/`, and the blobs behind
-/// GetDownloadUrlForLayer's links below `/_layers/`.
+/// `GetDownloadUrlForLayer`'s links below `/_layers/`.
 pub fn http(world: &mut World, request: &Request<Bytes>) -> Response<Bytes> {
     route(world, request).unwrap_or_else(Failure::into_response)
 }
@@ -24,7 +24,8 @@ pub fn http(world: &mut World, request: &Request<Bytes>) -> Response<Bytes> {
 fn route(world: &mut World, request: &Request<Bytes>) -> Outcome {
     let path = percent_encoding::percent_decode_str(request.uri().path()).decode_utf8_lossy().into_owned();
     if let Some(token) = path.strip_prefix("/_layers/") {
-        let blob = layers::open_link(world, token).ok_or_else(|| Failure::new(403, "DENIED", "this link has expired"))?;
+        let blob = layers::open_link(world, token)
+            .ok_or_else(|| Failure::new(403, "DENIED", "this link has expired"))?;
         return Ok(reply(200, &[("content-type", "application/octet-stream")], blob));
     }
     let rest = path.strip_prefix("/v2").ok_or_else(|| Failure::not_found(request))?;
