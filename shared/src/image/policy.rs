@@ -269,7 +269,7 @@ impl FromStr for TagRegex {
 }
 
 /// The last line of the compiler's message: the others draw the expression again.
-fn last_line(error: &regex::Error) -> String {
+pub(crate) fn last_line(error: &regex::Error) -> String {
     let text = error.to_string();
     let line = text.lines().last().unwrap_or_default();
     line.strip_prefix("error: ").unwrap_or(line).to_owned()

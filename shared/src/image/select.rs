@@ -146,23 +146,24 @@ pub fn select(
     let mut selection = Selection::default();
     for image in images {
         match judge(policy, image, quarantine) {
-            Ok(candidate) => {
+            Judged::May(candidate) => {
                 if selection.chosen.as_ref().is_none_or(|chosen| chosen.order() < candidate.order()) {
                     selection.chosen = Some(candidate);
                 }
             }
-            Err(passed) => selection.passed_over.push(passed),
+            Judged::MayNot(passed) => selection.passed_over.push(passed),
         }
     }
     selection.passed_over.sort_by(|a, b| (b.pushed_at, &b.digest).cmp(&(a.pushed_at, &a.digest)));
     selection
 }
 
-fn judge(
-    policy: &Policy,
-    image: &ImageFact,
-    quarantine: &BTreeMap<ImageDigest, Quarantine>,
-) -> Result<Candidate, PassedOver> {
+enum Judged {
+    May(Candidate),
+    MayNot(PassedOver),
+}
+
+fn judge(policy: &Policy, image: &ImageFact, quarantine: &BTreeMap<ImageDigest, Quarantine>) -> Judged {
     let ImageFact { digest, tags, pushed_at, manifest_media_type: _, artifact_media_type: _, status: _ } =
         image;
     let wanted = wanted_tag(policy, tags, *pushed_at);
@@ -174,19 +175,24 @@ fn judge(
         reason,
     };
     if let Some(reason) = cannot_run(image) {
-        return Err(passed(reason));
+        return Judged::MayNot(passed(reason));
     }
     if tags.is_empty() {
-        return Err(passed(PassedOverReason::Untagged));
+        return Judged::MayNot(passed(PassedOverReason::Untagged));
     }
     if tags.iter().all(is_signature_tag) {
-        return Err(passed(PassedOverReason::Signature));
+        return Judged::MayNot(passed(PassedOverReason::Signature));
     }
-    let Some((tag, rank)) = &wanted else { return Err(passed(PassedOverReason::TagDoesNotMatch)) };
+    let Some((tag, rank)) = &wanted else { return Judged::MayNot(passed(PassedOverReason::TagDoesNotMatch)) };
     if let Some(failure) = quarantine.get(digest) {
-        return Err(passed(PassedOverReason::Quarantined { reason: failure.reason.clone() }));
+        return Judged::MayNot(passed(PassedOverReason::Quarantined { reason: failure.reason.clone() }));
     }
-    Ok(Candidate { digest: digest.clone(), tag: (*tag).clone(), pushed_at: *pushed_at, rank: rank.clone() })
+    Judged::May(Candidate {
+        digest: digest.clone(),
+        tag: (*tag).clone(),
+        pushed_at: *pushed_at,
+        rank: rank.clone(),
+    })
 }
 
 /// Of an image's tags the first in the policy's order; among equals the one that says most:

@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::check::{DAY_MINUTES, check_alarms, check_variables, is_ecs_name, within};
 use super::number::Percent;
+use super::problem::Checks;
+use super::route::check_statuses;
 use crate::id::ContainerName;
 
 /// What a new revision must show before it gets all requests.
@@ -137,4 +140,51 @@ pub struct After {
     /// Minutes that a digest must have been live and healthy there.
     #[serde(default)]
     pub healthy_minutes: u32,
+}
+
+impl VerifySpec {
+    pub(super) fn check_into(&self, checks: &mut Checks) {
+        let Self { http, alarms, compare } = self;
+        let has_any = !http.is_empty() || !alarms.is_empty() || compare.is_some();
+        checks.need(has_any, "", "verifies nothing: give it `http`, `alarms` or `compare`");
+        checks.each("http", http, |checks, check| check.check_into(checks));
+        check_alarms(alarms, checks);
+        within(checks, "compare", compare.as_ref(), |compare, checks| {
+            let CompareSpec { max_error_increase, max_latency_increase_percent, min_requests } = compare;
+            let compares = max_error_increase.is_some() || max_latency_increase_percent.is_some();
+            checks.need(
+                compares,
+                "",
+                "compares nothing: give it `max_error_increase` or `max_latency_increase_percent`",
+            );
+            checks.need(*min_requests > 0, "min_requests", "wants at least 1");
+        });
+    }
+}
+
+impl HttpCheck {
+    fn check_into(&self, checks: &mut Checks) {
+        let Self { path, host: _, headers: _, status, body, max_latency_ms, tries } = self;
+        checks.text("path", path, 2048);
+        checks.need(path.starts_with('/'), "path", "wants a path that begins with `/`");
+        if let Err(detail) = check_statuses(status, 100..=599) {
+            checks.refuse("status", detail);
+        }
+        if let Some(Err(error)) = body.as_deref().map(regex::Regex::new) {
+            checks.refuse("body", format!("cannot be read: {}", crate::image::policy::last_line(&error)));
+        }
+        checks.need(*max_latency_ms != Some(0), "max_latency_ms", "wants at least 1 ms");
+        checks.range("tries", *tries, 1..=100);
+    }
+}
+
+impl PreDeploySpec {
+    pub(super) fn check_into(&self, checks: &mut Checks) {
+        let Self { command, container, env, timeout_minutes } = self;
+        checks.need(!command.is_empty(), "command", "wants a command: `[\"./migrate\", \"up\"]`");
+        let named = container.as_ref().is_none_or(|name| is_ecs_name(name.as_str()));
+        checks.need(named, "container", "wants a container's name");
+        check_variables(env, "env", checks);
+        checks.range("timeout_minutes", *timeout_minutes, 1..=DAY_MINUTES);
+    }
 }

@@ -8,18 +8,29 @@
 //! | [`gates`] | what must be well before, during and after: checks, scans, a task beforehand, another service |
 //! | [`scaling`] | how many tasks, by which alarms and when |
 //! | [`freeze`] | when nothing is rolled out |
+//! | [`tag`], [`labels`] | the two other forms: on a service that exists, in an image |
+//! | [`wanted`] | which of the three counts |
 //!
 //! Every section is typed and checked. Those that this version does not act on yet are
 //! named by [`ServiceSpec::later_sections`], and the planner refuses what it must.
 //!
 //! It does not know SSM, ECS or a registry: text, tags and labels come in as values.
 
+mod check;
+mod later;
+mod parse;
+mod problem;
+mod schema;
+mod tree;
+
 pub mod freeze;
 pub mod gates;
+pub mod labels;
 pub mod number;
 pub mod rollout;
 pub mod route;
 pub mod scaling;
+pub mod tag;
 pub mod task;
 pub mod wanted;
 
@@ -28,14 +39,18 @@ use serde::{Deserialize, Serialize};
 
 pub use freeze::{Cron, FreezeWindow, TimeZoneName};
 pub use gates::{After, HttpCheck, PreDeploySpec, ScanGate, Severity, VerifySpec};
+pub use labels::{GuardRails, LabelProblem, LabelRefusal, from_labels};
 pub use number::{Finite, Percent};
+pub use problem::{Problem, ProblemKind, SpecError};
 pub use rollout::{RolloutSpec, Strategy};
 pub use route::{HealthSpec, Priority, RouteSpec};
 pub use scaling::ScalingSpec;
+pub use schema::json_schema;
+pub use tag::{CONTAINERS_TAG, TRACK_TAG, TagError, Tracked, from_tags};
 pub use task::{LogSpec, NetworkMode, TaskArchitecture, TaskSpec};
-pub use wanted::{Origin, Wanted};
+pub use wanted::{Labelled, Origin, Unresolved, Wanted, resolve};
 
-use crate::id::{ClusterName, ContainerName, RepositoryName, ServiceName};
+use crate::id::{ClusterName, ContainerName, RepositoryName, ServiceKey, ServiceName};
 use crate::image::Policy;
 
 /// What is wanted of one service.
@@ -145,4 +160,18 @@ impl ServiceSpec {
     pub fn rollout_or_default(&self) -> RolloutSpec {
         self.rollout.clone().unwrap_or_default()
     }
+}
+
+/// Where Parameter Store keeps specs.
+const PARAMETER_PREFIX: &str = "/windlass/services/";
+
+/// The name of the SSM parameter that holds a service's spec:
+/// `/windlass/services/<cluster>/<service>`.
+pub fn parameter_name(key: &ServiceKey) -> String {
+    format!("{PARAMETER_PREFIX}{}/{}", key.cluster, key.service)
+}
+
+/// The service whose spec a parameter holds; `None` for any other parameter.
+pub fn key_from_parameter_name(name: &str) -> Option<ServiceKey> {
+    name.strip_prefix(PARAMETER_PREFIX)?.parse().ok()
 }

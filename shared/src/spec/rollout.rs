@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::number::Percent;
 
 /// How a new image replaces the old one. Ranges: `deploymentConfiguration` of ECS's
-/// UpdateService.
+/// `UpdateService`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RolloutSpec {
@@ -21,8 +21,10 @@ pub struct RolloutSpec {
     /// Alarms that end the rollout and roll it back.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub alarms: Vec<String>,
-    /// What if one of them rings before the rollout begins; ECS would stop looking at it.
-    pub ringing_alarm: RingingAlarm,
+    /// What if one of them rings before the rollout begins. Left out, ECS stops looking at
+    /// the alarms for this rollout.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ringing_alarm: Option<RingingAlarm>,
     /// Minutes that the old tasks stay after all requests have moved: 0 to 1440.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bake_minutes: Option<u32>,
@@ -46,7 +48,7 @@ impl Default for RolloutSpec {
             max_percent: 200,
             circuit_breaker: true,
             alarms: Vec::new(),
-            ringing_alarm: RingingAlarm::Refuse,
+            ringing_alarm: None,
             bake_minutes: None,
             timeout_minutes: 30,
             grace_secs: 0,

@@ -8,8 +8,21 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::problem::Checks;
 use crate::facts::RuleConditions;
 use crate::id::{ListenerArn, ServiceName};
+
+/// AWS's limit of a condition's value (host-header, path-pattern, http-header, query-string).
+const VALUE_MAX: usize = 128;
+/// AWS's limit of a header's name and of a method.
+const WORD_MAX: usize = 40;
+/// The load balancer's quotas for one rule.
+const VALUES_PER_RULE: usize = 5;
+const WILDCARDS_PER_RULE: usize = 6;
+/// Target groups of one forward action, our own among them.
+const GROUPS_PER_ACTION: usize = 5;
+/// AWS's limit of a rewrite's regex and of its replacement.
+const REWRITE_MAX: usize = 1024;
 
 /// A service's route. Its conditions must all hold; of each one's values any.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -63,6 +76,25 @@ fn default_deregistration_delay_secs() -> u32 {
 }
 
 impl RouteSpec {
+    /// These paths on these hosts, everything else by default.
+    pub fn new(paths: Vec<String>, hosts: Vec<String>) -> Self {
+        Self {
+            listener: None,
+            paths,
+            hosts,
+            headers: BTreeMap::new(),
+            methods: Vec::new(),
+            query: Vec::new(),
+            health: HealthSpec::default(),
+            deregistration_delay_secs: default_deregistration_delay_secs(),
+            priority: Priority::Auto,
+            rules: Vec::new(),
+            rewrites: Vec::new(),
+            weights: BTreeMap::new(),
+            stickiness: None,
+        }
+    }
+
     /// The rule's conditions as facts have them.
     pub fn conditions(&self) -> RuleConditions {
         RuleConditions {
@@ -76,7 +108,7 @@ impl RouteSpec {
     }
 }
 
-/// A target group's health check. AWS's ranges (CreateTargetGroup): interval 5 to 300 s,
+/// A target group's health check. AWS's ranges (`CreateTargetGroup`): interval 5 to 300 s,
 /// timeout 2 to 120 s, thresholds 2 to 10. The defaults are quicker than AWS's (30 s,
 /// 5 of them): 20 s to the first request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -227,4 +259,186 @@ pub enum RewriteOf {
 pub struct Stickiness {
     /// For how long: 1 to 604800 s (7 days).
     pub duration_secs: u32,
+}
+
+impl RouteSpec {
+    pub(super) fn check_into(&self, checks: &mut Checks) {
+        let Self {
+            listener,
+            paths: _,
+            hosts: _,
+            headers: _,
+            methods: _,
+            query: _,
+            health,
+            deregistration_delay_secs,
+            priority,
+            rules,
+            rewrites,
+            weights,
+            stickiness,
+        } = self;
+        let is_listener =
+            |arn: &ListenerArn| arn.as_str().starts_with("arn:") && arn.as_str().contains(":listener/app/");
+        checks.need(
+            listener.as_ref().is_none_or(is_listener),
+            "listener",
+            "wants the ARN of an Application Load Balancer's listener: `arn:aws:elasticloadbalancing:…:listener/app/…`",
+        );
+        check_conditions(&self.conditions(), checks);
+        check_priority(*priority, checks);
+        checks.within("health", |checks| health.check_into(checks));
+        // The target group's attribute deregistration_delay.timeout_seconds.
+        checks.range("deregistration_delay_secs", *deregistration_delay_secs, 0..=3600);
+        checks.each("rules", rules, |checks, rule| rule.check_into(checks));
+        check_rewrites(rewrites, checks);
+        for (service, weight) in weights {
+            checks.need(*weight <= 999, "weights", format!("`{service}`: {weight} is not in 0 to 999"));
+        }
+        let room = GROUPS_PER_ACTION - 1;
+        checks.need(
+            weights.len() <= room,
+            "weights",
+            format!("wants at most {room}: a rule forwards to 5 groups"),
+        );
+        if let Some(stickiness) = stickiness {
+            checks.within("stickiness", |checks| {
+                checks.range("duration_secs", stickiness.duration_secs, 1..=604_800);
+            });
+        }
+    }
+}
+
+impl RouteRule {
+    fn check_into(&self, checks: &mut Checks) {
+        let Self { paths, hosts, headers, methods, query, priority, rewrites } = self;
+        let conditions = RuleConditions {
+            hosts: hosts.clone(),
+            paths: paths.clone(),
+            headers: headers.clone(),
+            methods: methods.clone(),
+            query: query.clone(),
+            other: Vec::new(),
+        };
+        check_conditions(&conditions, checks);
+        check_priority(*priority, checks);
+        check_rewrites(rewrites, checks);
+    }
+}
+
+impl HealthSpec {
+    fn check_into(&self, checks: &mut Checks) {
+        let Self { path, matcher, interval_secs, timeout_secs, healthy_threshold, unhealthy_threshold } =
+            self;
+        checks.text("path", path, 1024);
+        checks.need(path.starts_with('/'), "path", "wants a path that begins with `/`");
+        // Matcher of CreateTargetGroup, for HTTP on an Application Load Balancer.
+        if let Err(detail) = check_statuses(matcher, 200..=499) {
+            checks.refuse("matcher", detail);
+        }
+        checks.range("interval_secs", *interval_secs, 5..=300);
+        checks.range("timeout_secs", *timeout_secs, 2..=120);
+        checks.need(timeout_secs < interval_secs, "timeout_secs", "wants less than `interval_secs`");
+        checks.range("healthy_threshold", *healthy_threshold, 2..=10);
+        checks.range("unhealthy_threshold", *unhealthy_threshold, 2..=10);
+    }
+}
+
+/// `200`, `200,302`, `200-399`: statuses and ranges of them, with commas.
+pub(super) fn check_statuses(text: &str, allowed: std::ops::RangeInclusive<u16>) -> Result<(), String> {
+    let status = |text: &str| text.parse::<u16>().ok().filter(|status| allowed.contains(status));
+    let good = text.split(',').all(|part| match part.split_once('-') {
+        None => status(part).is_some(),
+        Some((from, to)) => status(from).zip(status(to)).is_some_and(|(from, to)| from <= to),
+    });
+    if good {
+        return Ok(());
+    }
+    let (from, to) = (allowed.start(), allowed.end());
+    Err(format!("`{text}` is no list of statuses from {from} to {to}: `200`, `200,302`, `200-399`"))
+}
+
+fn check_priority(priority: Priority, checks: &mut Checks) {
+    if let Priority::Fixed(priority) = priority {
+        checks.range("priority", priority, 1..=50_000);
+    }
+}
+
+fn check_conditions(conditions: &RuleConditions, checks: &mut Checks) {
+    let RuleConditions { hosts, paths, headers, methods, query, other: _ } = conditions;
+    let values = [hosts, paths, methods, query].into_iter().chain(headers.values()).flatten();
+    let (mut count, mut wildcards) = (0, 0);
+    for value in values {
+        count += 1;
+        wildcards += value.matches(['*', '?']).count();
+    }
+    checks.need(
+        count > 0,
+        "",
+        "matches nothing: give it `paths`, `hosts`, `headers`, `methods` or `query` (`paths: [\"/*\"]` takes every request)",
+    );
+    checks.need(
+        count <= VALUES_PER_RULE,
+        "",
+        format!(
+            "has {count} values in its conditions; a rule takes {VALUES_PER_RULE}: spread them over `rules`"
+        ),
+    );
+    checks.need(
+        wildcards <= WILDCARDS_PER_RULE,
+        "",
+        format!("has {wildcards} wildcards in its conditions; a rule takes {WILDCARDS_PER_RULE}"),
+    );
+    for (key, values) in [("paths", paths), ("hosts", hosts), ("query", query), ("methods", methods)] {
+        let longest = if key == "methods" { WORD_MAX } else { VALUE_MAX };
+        checks.each(key, values, |checks, value| {
+            checks.text("", value, longest);
+            if let Some(detail) = bad_value(key, value) {
+                checks.refuse("", detail);
+            }
+        });
+        checks.distinct(key, values);
+    }
+    checks.within("headers", |checks| {
+        for (header, values) in headers {
+            checks.within(header, |checks| check_header(header, values, checks));
+        }
+    });
+}
+
+fn bad_value(key: &str, value: &str) -> Option<&'static str> {
+    match key {
+        "paths" if !value.starts_with(['/', '*']) => Some("wants a path that begins with `/`"),
+        "hosts" if value.contains(['/', ':']) => Some("wants a host alone: no scheme, port or path"),
+        "methods" if !value.bytes().all(|b| b.is_ascii_uppercase() || matches!(b, b'-' | b'_')) => {
+            Some("wants a method in capital letters: `GET`")
+        }
+        "query" if value.starts_with('=') || value.ends_with('=') => Some("wants `key=value`, or `value`"),
+        _ => None,
+    }
+}
+
+/// A header's name and the values that it may have.
+pub(super) fn check_header(header: &str, values: &[String], checks: &mut Checks) {
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    let named = (1..=WORD_MAX).contains(&header.len()) && header.bytes().all(token);
+    checks.need(named, "", format!("`{header}` is no header's name of 1 to {WORD_MAX} characters"));
+    checks.need(!header.eq_ignore_ascii_case("host"), "", "the Host header is matched by `hosts`");
+    checks.need(!values.is_empty(), "", "wants at least one value");
+    for value in values {
+        checks.text("", value, VALUE_MAX);
+    }
+}
+
+fn check_rewrites(rewrites: &[Rewrite], checks: &mut Checks) {
+    checks.each("rewrites", rewrites, |checks, rewrite| {
+        checks.text("regex", &rewrite.regex, REWRITE_MAX);
+        checks.need(
+            rewrite.replace.chars().count() <= REWRITE_MAX,
+            "replace",
+            "wants at most 1024 characters",
+        );
+        let same = rewrites.iter().filter(|other| other.of == rewrite.of).count();
+        checks.need(same == 1, "of", "is there twice: a rule takes one rewrite of each kind");
+    });
 }

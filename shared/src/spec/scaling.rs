@@ -3,8 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::check::ALARM_NAME_MAX;
 use super::freeze::{Cron, TimeZoneName};
 use super::number::Finite;
+use super::problem::Checks;
 
 /// How many tasks, by which alarms and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -93,4 +95,53 @@ pub struct ScalingSchedule {
     pub min: u32,
     /// Never more.
     pub max: u32,
+}
+
+impl ScalingSpec {
+    pub(super) fn check_into(&self, checks: &mut Checks) {
+        let Self { min, max, rules, schedules } = self;
+        check_limits(*min, *max, checks);
+        checks.each("rules", rules, |checks, rule| match rule {
+            ScalingRule::Step(rule) => checks.within("step", |checks| rule.check_into(checks)),
+            ScalingRule::Target(rule) => checks.within("target", |checks| rule.check_into(checks)),
+        });
+        checks.each("schedules", schedules, |checks, schedule| {
+            let ScalingSchedule { at, timezone, min, max } = schedule;
+            at.check_into("at", checks);
+            timezone.check_into(checks);
+            check_limits(*min, *max, checks);
+        });
+    }
+}
+
+fn check_limits(min: u32, max: u32, checks: &mut Checks) {
+    checks.need(min <= max, "min", format!("{min} is more than `max`, {max}"));
+    // ECS's quota of tasks a service.
+    checks.range("max", max, 0..=5000);
+}
+
+impl StepRule {
+    fn check_into(&self, checks: &mut Checks) {
+        let Self { alarm, steps, patience_secs: _ } = self;
+        checks.text("alarm", alarm, ALARM_NAME_MAX);
+        checks.need(!steps.is_empty(), "steps", "wants at least one: `- {beyond: 0, change: 1}`");
+        let mut before: Option<Finite> = None;
+        checks.each("steps", steps, |checks, step| {
+            checks.need(
+                before.is_none_or(|before| before < step.beyond),
+                "beyond",
+                "wants more than the step before it",
+            );
+            before = Some(step.beyond);
+            checks.need(step.change != 0, "change", "0 changes nothing");
+        });
+    }
+}
+
+impl TargetRule {
+    fn check_into(&self, checks: &mut Checks) {
+        let Self { alarm, target, patience_out_secs: _, patience_in_secs: _ } = self;
+        checks.text("alarm", alarm, ALARM_NAME_MAX);
+        checks.need(target.get() > 0.0, "target", "wants more than 0: tasks are divided by it");
+    }
 }

@@ -1,0 +1,131 @@
+//! Which sections this version checks but does not act on yet.
+
+use super::{RolloutSpec, RouteSpec, ServiceSpec, Strategy};
+
+/// The one section that is not about safety: without it a service keeps its tasks.
+const SCALING: &str = "scaling";
+
+impl ServiceSpec {
+    /// The sections used that this version checks but does not act on.
+    pub fn later_sections(&self) -> Vec<&'static str> {
+        // Destructured, so that a new section must be thought about here.
+        let Self {
+            cluster: _,
+            service: _,
+            image: _,
+            task: _,
+            desired: _,
+            network: _,
+            route,
+            rollout,
+            verify,
+            pre_deploy,
+            scan,
+            scaling,
+            freeze,
+            after,
+        } = self;
+        let sections = [
+            ("verify", verify.is_some()),
+            ("pre_deploy", pre_deploy.is_some()),
+            ("scan", scan.is_some()),
+            ("freeze", !freeze.is_empty()),
+            ("after", after.is_some()),
+            (SCALING, scaling.is_some()),
+        ];
+        let rollout = rollout.iter().flat_map(later_of_rollout);
+        let route = route.iter().flat_map(later_of_route);
+        rollout.chain(route).chain(sections).filter_map(|(name, used)| used.then_some(name)).collect()
+    }
+
+    /// Those of [`Self::later_sections`] that promise safety: a rollout without them is not
+    /// what was asked for, so that it is refused instead.
+    pub fn must_refuse(&self) -> Vec<&'static str> {
+        self.later_sections().into_iter().filter(|section| *section != SCALING).collect()
+    }
+}
+
+fn later_of_rollout(rollout: &RolloutSpec) -> [(&'static str, bool); 5] {
+    let RolloutSpec {
+        strategy,
+        min_healthy_percent: _,
+        max_percent: _,
+        circuit_breaker: _,
+        alarms: _,
+        ringing_alarm,
+        bake_minutes,
+        timeout_minutes: _,
+        grace_secs: _,
+        test_route,
+        approval,
+    } = rollout;
+    [
+        ("rollout.strategy", *strategy != Strategy::Rolling),
+        ("rollout.ringing_alarm", ringing_alarm.is_some()),
+        ("rollout.bake_minutes", bake_minutes.is_some_and(|minutes| minutes > 0)),
+        ("rollout.test_route", test_route.is_some()),
+        ("rollout.approval", approval.is_some()),
+    ]
+}
+
+fn later_of_route(route: &RouteSpec) -> [(&'static str, bool); 4] {
+    let RouteSpec {
+        listener: _,
+        paths: _,
+        hosts: _,
+        headers: _,
+        methods: _,
+        query: _,
+        health: _,
+        deregistration_delay_secs: _,
+        priority: _,
+        rules,
+        rewrites,
+        weights,
+        stickiness,
+    } = route;
+    [
+        ("route.rules", !rules.is_empty()),
+        ("route.rewrites", !rewrites.is_empty()),
+        ("route.weights", !weights.is_empty()),
+        ("route.stickiness", stickiness.is_some()),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_section_that_waits_for_a_later_version_is_named_and_all_but_scaling_refuse() {
+        for (section, yaml) in [
+            ("rollout.strategy", "rollout: {strategy: blue_green}"),
+            ("rollout.ringing_alarm", "rollout: {ringing_alarm: refuse}"),
+            ("rollout.bake_minutes", "rollout: {bake_minutes: 5}"),
+            ("rollout.test_route", "rollout: {test_route: {header: x-test, values: [a]}}"),
+            ("rollout.approval", "rollout: {approval: {before: traffic}}"),
+            ("route.rules", "route: {paths: [/a], rules: [{paths: [/b]}]}"),
+            ("route.rewrites", "route: {paths: [/a], rewrites: [{of: url, regex: a, replace: b}]}"),
+            ("route.weights", "route: {paths: [/a], weights: {b: 1}}"),
+            ("route.stickiness", "route: {paths: [/a], stickiness: {duration_secs: 60}}"),
+            ("verify", "verify: {alarms: [a]}"),
+            ("pre_deploy", "pre_deploy: {command: [migrate]}"),
+            ("scan", "scan: {max_severity: medium}"),
+            ("freeze", "freeze: [{start: 0 0 * * *, minutes: 5}]"),
+            ("after", "after: {service: staging/shop}"),
+            ("scaling", "scaling: {min: 1, max: 2}"),
+        ] {
+            let spec = ServiceSpec::parse(&format!("image: {{repository: shop}}\n{yaml}")).unwrap();
+            assert_eq!(spec.later_sections(), [section]);
+            assert_eq!(spec.must_refuse().is_empty(), section == "scaling", "{section}");
+        }
+    }
+
+    #[test]
+    fn what_this_version_does_act_on_is_not_named() {
+        let all = "image: {repository: shop}\ndesired: 2\ntask: {cpu: 256, memory: 512, port: 80}\n\
+                   route: {paths: [/a], priority: 7}\n\
+                   rollout: {strategy: rolling, bake_minutes: 0, alarms: [a], min_healthy_percent: 50}";
+        assert_eq!(ServiceSpec::parse(all).unwrap().later_sections(), Vec::<&str>::new());
+    }
+}
