@@ -79,6 +79,24 @@ text_id! {
     ListenerArn;
     /// An ECS deployment's id: `ecs-svc/<number>`.
     DeploymentId;
+    /// A task's ARN.
+    TaskArn;
+    /// A container instance's ARN: ECS's name for an EC2 instance of a cluster.
+    ContainerInstanceArn;
+    /// A capacity provider's ARN.
+    CapacityProviderArn;
+    /// A service deployment's ARN: the newer API's name for one rollout.
+    ServiceDeploymentArn;
+    /// A service revision's ARN.
+    ServiceRevisionArn;
+    /// A deployment lifecycle hook's id: `ecs-pause-…`.
+    HookId;
+    /// An EC2 instance's id: `i-0123…`.
+    InstanceId;
+    /// An Auto Scaling group's name.
+    AutoScalingGroupName;
+    /// A CloudWatch alarm's name.
+    AlarmName;
     /// A twelve-digit AWS account.
     AccountId;
     /// An AWS Region: `eu-central-1`.

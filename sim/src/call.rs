@@ -104,3 +104,14 @@ impl ApiError {
         self
     }
 }
+
+/// Reads an operation's input as `T`; what does not fit is AWS's `SerializationException`.
+pub(crate) fn parse<T: serde::de::DeserializeOwned>(input: &Value) -> Result<T, ApiError> {
+    T::deserialize(input).map_err(|error| ApiError::client("SerializationException", error.to_string()))
+}
+
+/// What an awsJson service says to an operation that it does not have.
+pub(crate) fn unknown_operation(operation: &str) -> ApiError {
+    let message = format!("the embedded AWS does not have the operation {operation} of this service");
+    ApiError::client("UnknownOperationException", message)
+}

@@ -112,3 +112,6 @@ fn admitted(world: &mut World, call: &Call, service: fn(&mut World, &Call) -> Re
 pub(crate) fn dropped() -> ApiError {
     ApiError::server("ConnectionDropped", "a fault cut the connection before the reply")
 }
+
+#[cfg(test)]
+mod tests;

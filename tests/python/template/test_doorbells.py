@@ -1,0 +1,77 @@
+"""Which sample event rings which doorbell, by moto's reading of EventBridge's patterns: a witness beside `sim`'s own."""
+
+import json
+
+import pytest
+from conftest import ROOT
+from moto.events.models import EventPattern
+
+# Every sample that a rule of the stack takes; the others ring nothing.
+RINGS = {
+    "ecr-image-action-push-doc.json": ["ImagePushed"],
+    "ecr-image-action-push-real-media-types.json": ["ImagePushed"],
+    "ecr-image-action-push-index-RECONSTRUCTED.json": ["ImagePushed"],
+    "ecr-replication-action-success.json": ["ImageReplicated"],
+    "ecs-deployment-in-progress.json": ["RolloutChanged"],
+    "ecs-deployment-in-progress-rollback.json": ["RolloutChanged"],
+    "ecs-deployment-completed.json": ["RolloutChanged"],
+    "ecs-deployment-failed.json": ["RolloutChanged"],
+    "ecs-service-action-steady-state.json": ["ServiceActed"],
+    "ecs-service-action-placement-failure-ec2-cpu.json": ["ServiceActed"],
+    "ecs-service-action-placement-failure-fargate.json": ["ServiceActed"],
+}
+SAMPLES = sorted(p.name for p in (ROOT / "events").glob("*.json"))
+
+
+@pytest.fixture(scope="session")
+def patterns(resources):
+    events = resources["DeployFunction"]["Properties"]["Events"]
+    return {
+        name: EventPattern.load(json.dumps(event["Properties"]["Pattern"]))
+        for name, event in events.items()
+        if "Pattern" in event["Properties"]
+    }
+
+
+def rung(patterns, event):
+    return [name for name, pattern in patterns.items() if pattern.matches_event(event)]
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_sample_rings_what_it_should(patterns, name):
+    event = json.loads((ROOT / "events" / name).read_text())
+    assert rung(patterns, event) == RINGS.get(name, [])
+
+
+def test_the_table_names_samples_that_exist():
+    assert set(RINGS) <= set(SAMPLES)
+
+
+def push(**changes):
+    detail = {"action-type": "PUSH", "result": "SUCCESS", "repository-name": "shop", "image-tag": "v1"}
+    detail = {k: v for k, v in (detail | changes).items() if v is not None}
+    return {"source": "aws.ecr", "detail-type": "ECR Image Action", "detail": detail}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [push(**{"image-tag": ""}), push(**{"image-tag": None}), push(result="FAILURE"), push(**{"action-type": "DELETE"})],
+    ids=["an empty tag", "no tag", "a failed push", "a deletion"],
+)
+def test_what_is_not_a_tagged_push_rings_nothing(patterns, event):
+    assert rung(patterns, push()) == ["ImagePushed"]
+    assert rung(patterns, event) == []
+
+
+@pytest.mark.parametrize(
+    "name,expected",
+    [("/windlass/services/main/shop", ["SpecChanged"]), ("/windlass/other", []), ("/other/windlass/services/x", [])],
+)
+def test_only_our_parameters_ring(patterns, name, expected):
+    event = {"source": "aws.ssm", "detail-type": "Parameter Store Change", "detail": {"name": name, "operation": "Update"}}
+    assert rung(patterns, event) == expected
+
+
+def test_a_doorbell_by_hand_rings(patterns):
+    event = {"source": "windlass", "detail-type": "Windlass Doorbell", "detail": {"cluster": "main", "service": "shop"}}
+    assert rung(patterns, event) == ["RungByHand"]
