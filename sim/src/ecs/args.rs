@@ -27,9 +27,7 @@ fn member<'a>(input: &'a Value, name: &str) -> Option<&'a Value> {
 
 /// An optional string.
 pub(crate) fn text<'a>(input: &'a Value, name: &str) -> Result<Option<&'a str>, ApiError> {
-    member(input, name)
-        .map(|value| value.as_str().ok_or_else(|| wrong_type(name, "a string")))
-        .transpose()
+    member(input, name).map(|value| value.as_str().ok_or_else(|| wrong_type(name, "a string"))).transpose()
 }
 
 /// A required string.
@@ -48,9 +46,7 @@ pub(crate) fn count(input: &Value, name: &str) -> Result<Option<u32>, ApiError> 
 
 /// An optional flag.
 pub(crate) fn flag(input: &Value, name: &str) -> Result<Option<bool>, ApiError> {
-    member(input, name)
-        .map(|value| value.as_bool().ok_or_else(|| wrong_type(name, "a boolean")))
-        .transpose()
+    member(input, name).map(|value| value.as_bool().ok_or_else(|| wrong_type(name, "a boolean"))).transpose()
 }
 
 /// An optional list; absent is empty.
@@ -140,8 +136,10 @@ mod tests {
     #[test]
     fn a_member_of_the_wrong_type_is_named() {
         let error = count(&json!({"desiredCount": "2"}), "desiredCount").unwrap_err();
-        assert_eq!((error.code.as_str(), error.message.as_str()),
-            ("SerializationException", "desiredCount is not an integer"));
+        assert_eq!(
+            (error.code.as_str(), error.message.as_str()),
+            ("SerializationException", "desiredCount is not an integer")
+        );
         assert_eq!(count(&json!({"desiredCount": null}), "desiredCount").unwrap(), None);
     }
 }

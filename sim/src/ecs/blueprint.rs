@@ -80,7 +80,9 @@ impl Blueprint {
             cpu: of_task(&task_cpu).unwrap_or_else(|| containers.iter().map(|it| it.cpu).sum()),
             memory: of_task(&task_memory).unwrap_or_else(|| containers.iter().map(container_memory).sum()),
             network: Network::parse(definition["networkMode"].as_str()).unwrap_or(Network::Bridge),
-            architecture: definition["runtimePlatform"]["cpuArchitecture"].as_str().map(str::to_ascii_lowercase),
+            architecture: definition["runtimePlatform"]["cpuArchitecture"]
+                .as_str()
+                .map(str::to_ascii_lowercase),
             constraints: array("placementConstraints"),
             containers,
             task_cpu,

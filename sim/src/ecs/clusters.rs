@@ -25,8 +25,13 @@ pub(crate) struct Cluster {
 }
 
 /// Members of CreateCluster and PutClusterCapacityProviders that DescribeClusters returns.
-const STORED: [&str; 5] =
-    ["settings", "configuration", "capacityProviders", "defaultCapacityProviderStrategy", "serviceConnectDefaults"];
+const STORED: [&str; 5] = [
+    "settings",
+    "configuration",
+    "capacityProviders",
+    "defaultCapacityProviderStrategy",
+    "serviceConnectDefaults",
+];
 
 /// `ClusterNotFoundException`, in AWS's words.
 pub(crate) fn not_found() -> ApiError {

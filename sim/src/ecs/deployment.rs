@@ -216,8 +216,11 @@ pub(crate) fn roll_back(world: &mut World, key: &ServiceKey, by: &str) -> bool {
     if let Some(release) = service.release_mut() {
         release.status = ReleaseStatus::RollbackInProgress;
         release.updated_at = now;
-        release.rollback =
-            Some(RollbackRecord { reason: reason.clone(), started_at: now, revision: target.revision.clone() });
+        release.rollback = Some(RollbackRecord {
+            reason: reason.clone(),
+            started_at: now,
+            revision: target.revision.clone(),
+        });
     }
     service.deployments.retain(|it| it.revision != target.revision);
     install(service, Deployment::new(id, target.revision, reason, now));

@@ -211,9 +211,10 @@ pub(crate) fn counts(world: &World, service: &Service, revision: Option<&str>) -
 /// DescribeServices' entry.
 pub(crate) fn service(world: &World, service: &Service, tags: bool) -> Value {
     let all = counts(world, service, None);
-    let events = service.events.iter().map(|it| {
-        json!({ "id": it.id, "createdAt": it.at.epoch_secs(), "message": it.message })
-    });
+    let events = service
+        .events
+        .iter()
+        .map(|it| json!({ "id": it.id, "createdAt": it.at.epoch_secs(), "message": it.message }));
     let mut output = json!({
         "serviceArn": service.arn,
         "serviceName": service.key.name,

@@ -289,9 +289,10 @@ pub(crate) fn put_attributes(world: &mut World, input: &Value) -> Reply {
         let target = args::last_part(args::required(attribute, "targetId")?);
         let name = args::required(attribute, "name")?.to_owned();
         let value = args::text(attribute, "value")?.unwrap_or_default().to_owned();
-        let instance = world.ecs.instances.get_mut(target).filter(|it| it.cluster == cluster).ok_or_else(|| {
-            ApiError::client("TargetNotFoundException", "The specified target wasn't found.")
-        })?;
+        let instance =
+            world.ecs.instances.get_mut(target).filter(|it| it.cluster == cluster).ok_or_else(|| {
+                ApiError::client("TargetNotFoundException", "The specified target wasn't found.")
+            })?;
         instance.attributes.insert(name, value);
     }
     Ok(json!({ "attributes": attributes }))

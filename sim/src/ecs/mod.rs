@@ -74,7 +74,10 @@ impl Ecs {
     }
 
     /// The revision that `family:revision` or an ARN names.
-    pub(crate) fn task_definition_mut(&mut self, reference: &str) -> Option<&mut task_definitions::Definition> {
+    pub(crate) fn task_definition_mut(
+        &mut self,
+        reference: &str,
+    ) -> Option<&mut task_definitions::Definition> {
         let (family, revision) = task_definitions::split(reference)?;
         self.families.get_mut(family)?.revisions.get_mut(&revision?)
     }

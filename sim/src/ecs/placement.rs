@@ -125,7 +125,12 @@ impl GroupTasks {
     }
 }
 
-fn obstacle(instance: &Instance, plan: &Blueprint, rules: &Rules<'_>, tasks: &GroupTasks) -> Option<Obstacle> {
+fn obstacle(
+    instance: &Instance,
+    plan: &Blueprint,
+    rules: &Rules<'_>,
+    tasks: &GroupTasks,
+) -> Option<Obstacle> {
     let architecture = instance.attributes.get("ecs.cpu-architecture");
     if plan.architecture.is_some() && plan.architecture.as_ref() != architecture {
         return Some(Obstacle::Attribute);
@@ -168,7 +173,9 @@ fn rank(world: &World, instance: &Instance, rules: &Rules<'_>, tasks: &GroupTask
                 (Some("spread"), field) => {
                     tasks.sharing(world, instance, field.strip_prefix("attribute:").unwrap_or(field))
                 }
-                (Some("binpack"), field) if field.eq_ignore_ascii_case("cpu") => u64::from(instance.free_cpu()),
+                (Some("binpack"), field) if field.eq_ignore_ascii_case("cpu") => {
+                    u64::from(instance.free_cpu())
+                }
                 (Some("binpack"), _) => u64::from(instance.free_memory()),
                 // `random` leaves it to what follows.
                 _ => 0,

@@ -146,11 +146,14 @@ fn check_ports(container: &Value, name: &str, network: Network) -> Result<(), Ap
         if mapping.get("containerPortRange").is_some() {
             continue;
         }
-        let port = args::count(mapping, "containerPort")?
-            .ok_or_else(|| client(format!("Invalid setting for container '{name}': containerPort is missing.")))?;
+        let port = args::count(mapping, "containerPort")?.ok_or_else(|| {
+            client(format!("Invalid setting for container '{name}': containerPort is missing."))
+        })?;
         let host = args::count(mapping, "hostPort")?.unwrap_or(0);
         if port == 0 || port > 65_535 || host > 65_535 {
-            return Err(client(format!("Invalid setting for container '{name}': ports are from 1 to 65535.")));
+            return Err(client(format!(
+                "Invalid setting for container '{name}': ports are from 1 to 65535."
+            )));
         }
         if matches!(network, Network::Awsvpc | Network::Host) && host != 0 && host != port {
             let mode = if network == Network::Host { "host" } else { "awsvpc" };
@@ -160,7 +163,9 @@ fn check_ports(container: &Value, name: &str, network: Network) -> Result<(), Ap
         }
         let protocol = args::text(mapping, "protocol")?.unwrap_or("tcp");
         if host != 0 && !seen.insert((host, protocol.to_owned())) {
-            return Err(client(format!("Invalid setting for container '{name}': host port {host} is mapped twice.")));
+            return Err(client(format!(
+                "Invalid setting for container '{name}': host port {host} is mapped twice."
+            )));
         }
     }
     Ok(())

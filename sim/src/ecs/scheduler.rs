@@ -302,7 +302,9 @@ fn misplaced(world: &mut World, key: &ServiceKey, refusal: &Refusal) {
     let arns: Vec<String> = closest.iter().map(|it| it.arn.clone()).collect();
     let why = match closest {
         None => format!("Reason: {}", Obstacle::NoInstances.reason()),
-        Some(it) => format!("The closest matching (container-instance {}) {}.", it.id, refusal.obstacle.words()),
+        Some(it) => {
+            format!("The closest matching (container-instance {}) {}.", it.id, refusal.obstacle.words())
+        }
     };
     let message = format!(
         "was unable to place a task because no container instance met all of its requirements. {why} For more \
@@ -343,7 +345,8 @@ fn conclude(world: &mut World, key: &ServiceKey) {
         service.pace.steady = false;
         return;
     }
-    if service.primary().is_some_and(|it| it.rollout == Rollout::InProgress) && service.deployments.len() == 1 {
+    if service.primary().is_some_and(|it| it.rollout == Rollout::InProgress) && service.deployments.len() == 1
+    {
         deployment::complete(world, key);
     }
     steady(world, key);

@@ -83,7 +83,8 @@ pub(crate) fn create(world: &mut World, input: &Value) -> Reply {
 /// The same call again, by its token, returns what it created; any other is refused.
 fn created_before(world: &World, key: &ServiceKey, existing: &Service, input: &Value) -> Reply {
     let token = args::text(input, "clientToken")?;
-    let same = existing.token.as_ref().is_some_and(|(known, first)| Some(known.as_str()) == token && first == input);
+    let same =
+        existing.token.as_ref().is_some_and(|(known, first)| Some(known.as_str()) == token && first == input);
     if same { reply(world, key) } else { Err(invalid("Creation of service was not idempotent.")) }
 }
 

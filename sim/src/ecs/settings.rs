@@ -101,13 +101,16 @@ impl Settings {
         default("enableExecuteCommand", json!(false));
         default("propagateTags", json!("NONE"));
         default("availabilityZoneRebalancing", json!("ENABLED"));
-        default("deploymentConfiguration", json!({
-            "deploymentCircuitBreaker": { "enable": false, "rollback": false },
-            "maximumPercent": 200,
-            "minimumHealthyPercent": 100,
-            "strategy": "ROLLING",
-            "bakeTimeInMinutes": 0,
-        }));
+        default(
+            "deploymentConfiguration",
+            json!({
+                "deploymentCircuitBreaker": { "enable": false, "rollback": false },
+                "maximumPercent": 200,
+                "minimumHealthyPercent": 100,
+                "strategy": "ROLLING",
+                "bakeTimeInMinutes": 0,
+            }),
+        );
         let mut settings = Self(members);
         settings.merge_configuration(input)?;
         if !settings.load_balancers().is_empty() {
@@ -133,7 +136,9 @@ impl Settings {
     /// Members of `deploymentConfiguration` that are not given stay as they are, those of
     /// its circuit breaker too.
     fn merge_configuration(&mut self, input: &Value) -> Result<(), ApiError> {
-        let Some(given) = input.get("deploymentConfiguration").and_then(Value::as_object) else { return Ok(()) };
+        let Some(given) = input.get("deploymentConfiguration").and_then(Value::as_object) else {
+            return Ok(());
+        };
         let live = self.0.entry("deploymentConfiguration").or_insert_with(|| json!({}));
         for (name, value) in given.iter().filter(|(_, value)| !value.is_null()) {
             match (live[name].as_object_mut(), value.as_object()) {

@@ -171,7 +171,9 @@ pub(crate) fn lost_instance(world: &mut World, id: &str, ec2_id: &str) {
 /// A task's containers have ended: it holds nothing any more.
 pub(crate) fn end(world: &mut World, id: &str) {
     let now = world.now();
-    let Some(task) = world.ecs.tasks.get_mut(id).filter(|it| it.status != TaskStatus::Stopped) else { return };
+    let Some(task) = world.ecs.tasks.get_mut(id).filter(|it| it.status != TaskStatus::Stopped) else {
+        return;
+    };
     let mut cut = false;
     for container in &mut task.containers {
         if container.started.is_some() && container.ended.is_none() {

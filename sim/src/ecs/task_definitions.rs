@@ -81,8 +81,7 @@ pub(crate) fn usable<'a>(world: &'a World, reference: &str) -> Result<&'a Defini
 
 pub(crate) fn describe(world: &World, input: &Value) -> Reply {
     let reference = args::required(input, "taskDefinition")?;
-    let definition =
-        find(world, reference).ok_or_else(|| client("Unable to describe task definition."))?;
+    let definition = find(world, reference).ok_or_else(|| client("Unable to describe task definition."))?;
     let mut output = json!({ "taskDefinition": definition.record });
     if args::includes(input, "TAGS")? {
         output["tags"] = definition.tags.to_json();
@@ -189,8 +188,10 @@ mod tests {
         assert_eq!(definition["futureSetting"], json!({"nested": [1, {"deep": true}]}));
         let container = &definition["containerDefinitions"][0];
         assert_eq!(container["futureContainerSetting"], "x");
-        assert_eq!(container["portMappings"],
-            json!([{"containerPort": 80, "hostPort": 0, "protocol": "tcp", "newer": 1}]));
+        assert_eq!(
+            container["portMappings"],
+            json!([{"containerPort": 80, "hostPort": 0, "protocol": "tcp", "newer": 1}])
+        );
         assert_eq!(container["environment"], json!([]));
         assert_eq!((&container["cpu"], &container["essential"]), (&json!(0), &json!(true)));
         assert_eq!(definition["revision"], 1);
@@ -221,10 +222,15 @@ mod tests {
         assert_eq!(latest["taskDefinition"]["revision"], 2);
         let third = call(&mut world, "DescribeTaskDefinition", json!({"taskDefinition": "shop:3"}));
         assert_eq!(third["taskDefinition"]["status"], "INACTIVE");
-        let listed = call(&mut world, "ListTaskDefinitions",
-            json!({"familyPrefix": "shop", "sort": "DESC", "maxResults": 1}));
-        assert_eq!(listed["taskDefinitionArns"][0],
-            "arn:aws:ecs:eu-central-1:123456789012:task-definition/shop:2");
+        let listed = call(
+            &mut world,
+            "ListTaskDefinitions",
+            json!({"familyPrefix": "shop", "sort": "DESC", "maxResults": 1}),
+        );
+        assert_eq!(
+            listed["taskDefinitionArns"][0],
+            "arn:aws:ecs:eu-central-1:123456789012:task-definition/shop:2"
+        );
         assert!(listed["nextToken"].is_string());
     }
 
@@ -232,8 +238,10 @@ mod tests {
     fn what_aws_refuses_is_refused_in_its_words() {
         let mut world = world();
         let error = refused(&mut world, "DescribeTaskDefinition", json!({"taskDefinition": "none"}));
-        assert_eq!((error.code.as_str(), error.message.as_str()),
-            ("ClientException", "Unable to describe task definition."));
+        assert_eq!(
+            (error.code.as_str(), error.message.as_str()),
+            ("ClientException", "Unable to describe task definition.")
+        );
         let mut no_memory = minimal("shop");
         no_memory["containerDefinitions"][0].as_object_mut().unwrap().remove("memory");
         let error = refused(&mut world, "RegisterTaskDefinition", no_memory);
@@ -243,7 +251,10 @@ mod tests {
         twice["containerDefinitions"].as_array_mut().unwrap().push(container);
         assert!(refused(&mut world, "RegisterTaskDefinition", twice).message.contains("unique"));
         let empty = json!({"family": "shop", "containerDefinitions": []});
-        assert_eq!(refused(&mut world, "RegisterTaskDefinition", empty).message, "Container list cannot be empty.");
+        assert_eq!(
+            refused(&mut world, "RegisterTaskDefinition", empty).message,
+            "Container list cannot be empty."
+        );
     }
 
     #[test]

@@ -99,7 +99,8 @@ pub(crate) fn run(world: &mut World, input: &Value) -> Reply {
                 return Err(invalid(Obstacle::NoInstances.reason()));
             }
             Err(refusal) => {
-                let closest = refusal.closest.and_then(|id| world.ecs.instances.get(&id)).map(|it| it.arn.clone());
+                let closest =
+                    refusal.closest.and_then(|id| world.ecs.instances.get(&id)).map(|it| it.arn.clone());
                 failures.push(args::failure(&closest.unwrap_or_default(), refusal.obstacle.reason()));
                 continue;
             }
