@@ -36,6 +36,7 @@ use serde_json::Value;
 
 pub use oci::http;
 pub use pull::PulledImage;
+pub(crate) use manifest::digest_of;
 pub(crate) use pull::pull;
 pub use push::{PushSpec, ensure_repository, push_image};
 
