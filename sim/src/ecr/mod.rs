@@ -34,9 +34,9 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub(crate) use manifest::digest_of;
 pub use oci::http;
 pub use pull::PulledImage;
-pub(crate) use manifest::digest_of;
 pub(crate) use pull::pull;
 pub use push::{PushSpec, ensure_repository, push_image};
 

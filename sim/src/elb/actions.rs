@@ -83,7 +83,9 @@ pub(super) fn read(world: &World, mut inputs: Vec<Input>) -> Result<Action, ApiE
 }
 
 fn forward(world: &World, input: Input) -> Result<Action, ApiError> {
-    let config = input.forward_config.unwrap_or(Forward { target_groups: Vec::new(), target_group_stickiness_config: None });
+    let config = input
+        .forward_config
+        .unwrap_or(Forward { target_groups: Vec::new(), target_group_stickiness_config: None });
     let mut groups: Vec<_> = config
         .target_groups
         .into_iter()
@@ -115,7 +117,10 @@ fn check_groups(world: &World, groups: &[WeightedGroup]) -> Result<(), ApiError>
             return Err(invalid(format!("Target group '{}' was specified more than once", group.arn)));
         }
         if group.weight > 999 {
-            return Err(invalid(format!("Target group weight '{}' must be between '0' and '999'", group.weight)));
+            return Err(invalid(format!(
+                "Target group weight '{}' must be between '0' and '999'",
+                group.weight
+            )));
         }
         if !world.elb.groups.contains_key(&group.arn) {
             return Err(group_not_found(&group.arn));
@@ -125,9 +130,11 @@ fn check_groups(world: &World, groups: &[WeightedGroup]) -> Result<(), ApiError>
 }
 
 fn fixed(input: Input) -> Result<Action, ApiError> {
-    let config = input.fixed_response_config.ok_or_else(|| invalid("A fixed response config must be specified"))?;
+    let config =
+        input.fixed_response_config.ok_or_else(|| invalid("A fixed response config must be specified"))?;
     let status = config.status_code.filter(|status| matches!(status / 100, 2 | 4 | 5) && *status < 600);
-    let status = status.ok_or_else(|| invalid("Fixed response status code must match '2XX', '4XX' or '5XX'"))?;
+    let status =
+        status.ok_or_else(|| invalid("Fixed response status code must match '2XX', '4XX' or '5XX'"))?;
     Ok(Action::Fixed { status, content_type: config.content_type, body: config.message_body })
 }
 
@@ -161,12 +168,14 @@ fn redirect(input: Input) -> Result<Action, ApiError> {
 pub(super) fn json(action: &Action) -> Value {
     match action {
         Action::Forward { groups, sticky_secs } => {
-            let list = groups.iter().map(|group| json!({ "TargetGroupArn": group.arn, "Weight": group.weight }));
+            let list =
+                groups.iter().map(|group| json!({ "TargetGroupArn": group.arn, "Weight": group.weight }));
             let mut sticky = json!({ "Enabled": sticky_secs.is_some() });
             if let Some(secs) = sticky_secs {
                 sticky["DurationSeconds"] = json!(secs);
             }
-            let config = json!({ "TargetGroups": list.collect::<Vec<_>>(), "TargetGroupStickinessConfig": sticky });
+            let config =
+                json!({ "TargetGroups": list.collect::<Vec<_>>(), "TargetGroupStickinessConfig": sticky });
             let mut out = json!({ "Type": "forward", "Order": 1, "ForwardConfig": config });
             if let [only] = groups.as_slice() {
                 out["TargetGroupArn"] = json!(only.arn);

@@ -59,16 +59,19 @@ impl Input {
         let short = (self.values, self.regex_values);
         let condition = match field.as_str() {
             "host-header" => {
-                let Config { values, regex_values, .. } = either(&field, short, "HostHeaderConfig", self.host_header_config)?;
+                let Config { values, regex_values, .. } =
+                    either(&field, short, "HostHeaderConfig", self.host_header_config)?;
                 Condition::Host { values, regex: regex_values }
             }
             "path-pattern" => {
-                let Config { values, regex_values, .. } = either(&field, short, "PathPatternConfig", self.path_pattern_config)?;
+                let Config { values, regex_values, .. } =
+                    either(&field, short, "PathPatternConfig", self.path_pattern_config)?;
                 Condition::Path { values, regex: regex_values }
             }
             "http-header" => {
                 let config = self.http_header_config.unwrap_or_default();
-                let name = config.http_header_name.ok_or_else(|| invalid("A header name must be specified"))?;
+                let name =
+                    config.http_header_name.ok_or_else(|| invalid("A header name must be specified"))?;
                 Condition::Header { name, values: config.values, regex: config.regex_values }
             }
             "http-request-method" => {
@@ -101,9 +104,9 @@ fn either(
     config: Option<Config>,
 ) -> Result<Config, ApiError> {
     match config {
-        Some(_) if !values.is_empty() || !regex_values.is_empty() => {
-            Err(invalid(format!("You cannot provide both Values and '{name}' for a condition of type '{field}'")))
-        }
+        Some(_) if !values.is_empty() || !regex_values.is_empty() => Err(invalid(format!(
+            "You cannot provide both Values and '{name}' for a condition of type '{field}'"
+        ))),
         Some(config) => Ok(config),
         None => Ok(Config { http_header_name: None, values, regex_values }),
     }
@@ -118,11 +121,13 @@ fn check(condition: &Condition) -> Result<(), ApiError> {
         return Err(invalid(format!("Condition value '{long}' cannot be longer than '128' characters")));
     }
     for regex in regexes {
-        Regex::new(regex).map_err(|error| invalid(format!("Condition regex '{regex}' is not valid: {error}")))?;
+        Regex::new(regex)
+            .map_err(|error| invalid(format!("Condition regex '{regex}' is not valid: {error}")))?;
     }
     if let Condition::SourceIp { values } = condition {
         for value in values {
-            Cidr::parse(value).ok_or_else(|| invalid(format!("Condition value '{value}' is not a valid CIDR block")))?;
+            Cidr::parse(value)
+                .ok_or_else(|| invalid(format!("Condition value '{value}' is not a valid CIDR block")))?;
         }
     }
     Ok(())
@@ -134,9 +139,9 @@ fn texts(condition: &Condition) -> (Vec<&str>, Vec<&str>) {
         values.iter().map(String::as_str).collect()
     }
     match condition {
-        Condition::Host { values, regex } | Condition::Path { values, regex } | Condition::Header { values, regex, .. } => {
-            (strs(values), strs(regex))
-        }
+        Condition::Host { values, regex }
+        | Condition::Path { values, regex }
+        | Condition::Header { values, regex, .. } => (strs(values), strs(regex)),
         Condition::Method { values } | Condition::SourceIp { values } => (strs(values), Vec::new()),
         Condition::Query { values } => (values.iter().map(|(_, value)| value.as_str()).collect(), Vec::new()),
     }
@@ -164,7 +169,8 @@ pub(super) fn read(inputs: Vec<Input>) -> Result<Vec<Condition>, ApiError> {
     if all.len() > 5 {
         return Err(invalid("A rule can only have '5' condition values"));
     }
-    let wildcards: usize = conditions.iter().flat_map(|c| texts(c).0).map(|v| v.matches(['*', '?']).count()).sum();
+    let wildcards: usize =
+        conditions.iter().flat_map(|c| texts(c).0).map(|v| v.matches(['*', '?']).count()).sum();
     if wildcards > 6 {
         return Err(invalid("A rule can only have '6' condition wildcards"));
     }
@@ -224,7 +230,8 @@ pub(super) fn json(condition: &Condition) -> Value {
 /// Whether a request holds a condition. Paths and methods are compared as they are; hosts,
 /// headers and queries without regard to case.
 pub(super) fn holds(condition: &Condition, head: &RequestHead) -> bool {
-    let loosely = |pattern: &str, text: &str| wildcard::matches(&pattern.to_lowercase(), &text.to_lowercase());
+    let loosely =
+        |pattern: &str, text: &str| wildcard::matches(&pattern.to_lowercase(), &text.to_lowercase());
     let by_regex = |regex: &[String], text: &str| {
         regex.iter().any(|regex| Regex::new(regex).is_ok_and(|regex| regex.is_match(text)))
     };
@@ -243,13 +250,14 @@ pub(super) fn holds(condition: &Condition, head: &RequestHead) -> bool {
             .any(|(_, text)| values.iter().any(|value| loosely(value, text)) || by_regex(regex, text)),
         Condition::Method { values } => values.contains(&head.method),
         Condition::Query { values } => values.iter().any(|(key, value)| {
-            head.query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, ""))).any(|(k, v)| {
-                key.as_ref().is_none_or(|key| loosely(key, k)) && loosely(value, v)
-            })
+            head.query
+                .split('&')
+                .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+                .any(|(k, v)| key.as_ref().is_none_or(|key| loosely(key, k)) && loosely(value, v))
         }),
-        Condition::SourceIp { values } => head
-            .source_ip
-            .is_some_and(|ip| values.iter().filter_map(|value| Cidr::parse(value)).any(|cidr| cidr.contains(ip))),
+        Condition::SourceIp { values } => head.source_ip.is_some_and(|ip| {
+            values.iter().filter_map(|value| Cidr::parse(value)).any(|cidr| cidr.contains(ip))
+        }),
     }
 }
 

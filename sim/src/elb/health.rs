@@ -54,7 +54,9 @@ impl Reason {
                 "Target.NotInUse",
                 "Target group is not configured to receive traffic from the load balancer".into(),
             ),
-            Self::NotRegistered => ("Target.NotRegistered", "Target is not registered to the target group".into()),
+            Self::NotRegistered => {
+                ("Target.NotRegistered", "Target is not registered to the target group".into())
+            }
             Self::Deregistering { .. } => {
                 ("Target.DeregistrationInProgress", "Target deregistration is in progress".into())
             }
@@ -130,7 +132,8 @@ fn judge(target: &mut Target, settings: &HealthCheck, result: Result<(), Reason>
         Ok(()) => {
             target.passed += 1;
             target.failed = 0;
-            let is_enough = target.state != TargetState::Unhealthy || target.passed >= settings.healthy_threshold;
+            let is_enough =
+                target.state != TargetState::Unhealthy || target.passed >= settings.healthy_threshold;
             if is_enough {
                 target.state = TargetState::Healthy;
                 target.reason = None;

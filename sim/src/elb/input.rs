@@ -22,7 +22,9 @@ pub(super) fn invalid(message: impl Into<String>) -> ApiError {
 }
 
 /// A number or a boolean that may have come as a string. With `#[serde(default)]`.
-pub(super) fn scalar<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(from: D) -> Result<Option<T>, D::Error> {
+pub(super) fn scalar<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(
+    from: D,
+) -> Result<Option<T>, D::Error> {
     let text = match Value::deserialize(from)? {
         Value::Null => return Ok(None),
         Value::String(text) => text,
@@ -46,7 +48,10 @@ pub(super) fn tag_map(pairs: Vec<Pair>) -> Result<BTreeMap<String, String>, ApiE
     for pair in pairs {
         let key = pair.key.clone();
         if tags.insert(pair.key, pair.value).is_some() {
-            return Err(ApiError::client("DuplicateTagKeys", format!("Tag key was specified more than once: {key}")));
+            return Err(ApiError::client(
+                "DuplicateTagKeys",
+                format!("Tag key was specified more than once: {key}"),
+            ));
         }
     }
     if tags.len() > 50 {
@@ -74,9 +79,13 @@ impl Paging {
         }
         let start = match &self.marker {
             None => 0,
-            Some(marker) => 1 + items.iter().position(|(key, _)| key == marker).ok_or_else(|| {
-                invalid(format!("Marker '{marker}' is not valid: what it pointed at is gone, begin again"))
-            })?,
+            Some(marker) => {
+                1 + items.iter().position(|(key, _)| key == marker).ok_or_else(|| {
+                    invalid(format!(
+                        "Marker '{marker}' is not valid: what it pointed at is gone, begin again"
+                    ))
+                })?
+            }
         };
         let more = items.len() > start + size;
         let page: Vec<_> = items.into_iter().skip(start).take(size).collect();
@@ -93,7 +102,9 @@ impl Paging {
 /// A load balancer's or target group's name.
 pub(super) fn check_name(kind: &str, name: &str) -> Result<(), ApiError> {
     if name.is_empty() || name.len() > 32 {
-        return Err(invalid(format!("{kind} name '{name}' cannot be longer than '32' characters, nor empty")));
+        return Err(invalid(format!(
+            "{kind} name '{name}' cannot be longer than '32' characters, nor empty"
+        )));
     }
     if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
         return Err(invalid(format!(

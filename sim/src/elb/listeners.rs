@@ -3,7 +3,9 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::input::{Pair, Paging, invalid, listener_not_found, load_balancer_not_found, read, scalar, tag_map};
+use super::input::{
+    Paging, Pair, invalid, listener_not_found, load_balancer_not_found, read, scalar, tag_map,
+};
 use super::model::{Action, Listener, Priority, Rule};
 use super::{actions, usage};
 use crate::call::{ApiError, Reply};
@@ -51,8 +53,10 @@ pub(super) fn create(world: &mut World, input: &Value) -> Reply {
     let tags = tag_map(input.tags)?;
     let path = format!("{lb_path}/{}", super::hex_id(world));
     let arn = world.arn("elasticloadbalancing", &format!("listener/{path}"));
-    let certificates = input.certificates.into_iter().map(|certificate| certificate.certificate_arn).collect();
-    let made = Listener { load_balancer: lb_arn, path, protocol, port, certificates, ssl_policy: input.ssl_policy };
+    let certificates =
+        input.certificates.into_iter().map(|certificate| certificate.certificate_arn).collect();
+    let made =
+        Listener { load_balancer: lb_arn, path, protocol, port, certificates, ssl_policy: input.ssl_policy };
     insert(world, &arn, made, action);
     world.elb.tags.insert(arn.clone(), tags);
     Ok(json!({ "Listeners": [describe_one(world, &arn)] }))
@@ -63,7 +67,9 @@ fn check_protocol(protocol: Option<String>, has_certificate: bool) -> Result<Str
     match protocol.as_str() {
         "HTTP" => Ok(protocol),
         "HTTPS" if has_certificate => Ok(protocol),
-        "HTTPS" => Err(ApiError::client("ValidationError", "A certificate must be specified for HTTPS listeners")),
+        "HTTPS" => {
+            Err(ApiError::client("ValidationError", "A certificate must be specified for HTTPS listeners"))
+        }
         other => Err(invalid(format!("Listener protocol '{other}' must be one of 'HTTP, HTTPS'"))),
     }
 }
@@ -117,7 +123,9 @@ pub(super) fn describe(world: &World, input: &Value) -> Reply {
     if input.load_balancer_arn.is_none() && input.listener_arns.is_empty() {
         return Err(invalid("You must specify either listener ARNs or a load balancer ARN"));
     }
-    if let Some(arn) = input.load_balancer_arn.as_ref().filter(|arn| !world.elb.load_balancers.contains_key(*arn)) {
+    if let Some(arn) =
+        input.load_balancer_arn.as_ref().filter(|arn| !world.elb.load_balancers.contains_key(*arn))
+    {
         return Err(load_balancer_not_found(arn));
     }
     if let Some(arn) = input.listener_arns.iter().find(|arn| !world.elb.listeners.contains_key(*arn)) {
@@ -157,7 +165,8 @@ pub(super) fn modify(world: &mut World, input: &Value) -> Reply {
         return Err(ApiError::client("DuplicateListener", message));
     }
     let has_certificate = !input.certificates.is_empty() || !listener.certificates.is_empty();
-    let protocol = check_protocol(input.protocol.or_else(|| Some(listener.protocol.clone())), has_certificate)?;
+    let protocol =
+        check_protocol(input.protocol.or_else(|| Some(listener.protocol.clone())), has_certificate)?;
     let action = input.default_actions.map(|actions| actions::read(world, actions)).transpose()?;
     if let Some(action) = action {
         let rule = world.elb.rules_of(&arn).pop().map(|(rule, _)| rule.to_owned());

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::input::{Pair, Paging, check_name, invalid, load_balancer_not_found, read, tag_map};
+use super::input::{Paging, Pair, check_name, invalid, load_balancer_not_found, read, tag_map};
 use super::model::{LoadBalancer, pairs};
 use super::{VPC_ID, usage};
 use crate::call::{ApiError, Reply};
@@ -40,8 +40,11 @@ pub(super) fn create(world: &mut World, input: &Value) -> Reply {
     if kind != "application" {
         return Err(invalid(format!("the embedded ELBv2 has application load balancers only, not '{kind}'")));
     }
-    let subnets: Vec<_> =
-        input.subnets.into_iter().chain(input.subnet_mappings.into_iter().map(|mapping| mapping.subnet_id)).collect();
+    let subnets: Vec<_> = input
+        .subnets
+        .into_iter()
+        .chain(input.subnet_mappings.into_iter().map(|mapping| mapping.subnet_id))
+        .collect();
     if subnets.len() < 2 {
         return Err(invalid("At least two subnets in two different Availability Zones must be specified"));
     }
@@ -52,7 +55,10 @@ pub(super) fn create(world: &mut World, input: &Value) -> Reply {
         if lb.scheme == scheme && lb.subnets == subnets && lb.security_groups == input.security_groups {
             return Ok(json!({ "LoadBalancers": [describe_one(world, arn, lb)] }));
         }
-        let message = format!("A load balancer with the same name '{}' exists, but with different settings", input.name);
+        let message = format!(
+            "A load balancer with the same name '{}' exists, but with different settings",
+            input.name
+        );
         return Err(ApiError::client("DuplicateLoadBalancerName", message));
     }
     let path = format!("app/{}/{}", input.name, super::hex_id(world));
@@ -126,8 +132,9 @@ pub(super) fn describe(world: &World, input: &Value) -> Reply {
         return Err(load_balancer_not_found(missing));
     }
     let any = input.load_balancer_arns.is_empty() && input.names.is_empty();
-    let wanted =
-        all.iter().filter(|(arn, lb)| any || input.load_balancer_arns.contains(arn) || input.names.contains(&lb.name));
+    let wanted = all
+        .iter()
+        .filter(|(arn, lb)| any || input.load_balancer_arns.contains(arn) || input.names.contains(&lb.name));
     let items = wanted.map(|(arn, lb)| (arn.clone(), describe_one(world, arn, lb))).collect();
     input.paging.reply("LoadBalancers", items)
 }

@@ -113,7 +113,10 @@ pub(crate) fn handle(world: &mut World, operation: &str, input: &Value) -> Reply
         "DescribeTags" => tags::describe(world, input),
         "AddTags" => tags::add(world, input),
         "RemoveTags" => tags::remove(world, input),
-        other => Err(ApiError::client("InvalidAction", format!("the embedded ELBv2 does not have the operation {other}"))),
+        other => Err(ApiError::client(
+            "InvalidAction",
+            format!("the embedded ELBv2 does not have the operation {other}"),
+        )),
     }
 }
 

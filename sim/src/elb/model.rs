@@ -69,7 +69,11 @@ pub(super) enum Action {
         /// Kept and given back; the data plane hands out no cookies.
         sticky_secs: Option<u32>,
     },
-    Fixed { status: u16, content_type: Option<String>, body: Option<String> },
+    Fixed {
+        status: u16,
+        content_type: Option<String>,
+        body: Option<String>,
+    },
     Redirect(Redirect),
 }
 
@@ -148,7 +152,10 @@ pub(super) struct Target {
 impl TargetGroup {
     /// `deregistration_delay.timeout_seconds`; what is stored was checked on its way in.
     pub(super) fn delay_secs(&self) -> u64 {
-        self.attributes.get("deregistration_delay.timeout_seconds").and_then(|secs| secs.parse().ok()).unwrap_or(300)
+        self.attributes
+            .get("deregistration_delay.timeout_seconds")
+            .and_then(|secs| secs.parse().ok())
+            .unwrap_or(300)
     }
 }
 

@@ -89,15 +89,20 @@ pub fn listener_on(world: &World, port: u16) -> Option<&str> {
 pub fn route(world: &mut World, listener_arn: &str, head: &RequestHead) -> Option<RouteDecision> {
     let listener = world.elb.listeners.get(listener_arn)?;
     let (protocol, port) = (listener.protocol.clone(), listener.port);
-    let holds = |(_, rule): &(&str, &Rule)| rule.conditions.iter().all(|condition| conditions::holds(condition, head));
+    let holds = |(_, rule): &(&str, &Rule)| {
+        rule.conditions.iter().all(|condition| conditions::holds(condition, head))
+    };
     // The default rule is the last and has no conditions, so one always holds.
     let (rule_arn, rule) = world.elb.rules_of(listener_arn).into_iter().find(holds)?;
     let rule_arn = rule_arn.to_owned();
     match rule.action.clone() {
-        Action::Fixed { status, content_type, body } => Some(RouteDecision::Fixed { status, content_type, body }),
-        Action::Redirect(to) => {
-            Some(RouteDecision::Redirect { status: to.status, location: location(&to, &protocol, port, head) })
+        Action::Fixed { status, content_type, body } => {
+            Some(RouteDecision::Fixed { status, content_type, body })
         }
+        Action::Redirect(to) => Some(RouteDecision::Redirect {
+            status: to.status,
+            location: location(&to, &protocol, port, head),
+        }),
         Action::Forward { groups, .. } => Some(forward(world, rule_arn, &groups)),
     }
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::input::{Pair, Paging, invalid, listener_not_found, read, rule_not_found, scalar, tag_map};
+use super::input::{Paging, Pair, invalid, listener_not_found, read, rule_not_found, scalar, tag_map};
 use super::model::{Priority, Rule};
 use super::{actions, conditions, usage};
 use crate::call::{ApiError, Reply};
@@ -38,11 +38,18 @@ pub(super) fn create(world: &mut World, input: &Value) -> Reply {
     let conditions = conditions::read(input.conditions)?;
     let action = actions::read(world, input.actions)?;
     let tags = tag_map(input.tags)?;
-    if world.elb.rules.values().any(|rule| rule.listener == listener_arn && rule.priority == Priority::Number(priority)) {
+    if world
+        .elb
+        .rules
+        .values()
+        .any(|rule| rule.listener == listener_arn && rule.priority == Priority::Number(priority))
+    {
         return Err(in_use(priority));
     }
-    let of_lb = |rule: &&Rule| world.elb.listeners.get(&rule.listener).is_some_and(|of| of.load_balancer == lb);
-    let count = world.elb.rules.values().filter(|rule| rule.priority != Priority::Default).filter(of_lb).count();
+    let of_lb =
+        |rule: &&Rule| world.elb.listeners.get(&rule.listener).is_some_and(|of| of.load_balancer == lb);
+    let count =
+        world.elb.rules.values().filter(|rule| rule.priority != Priority::Default).filter(of_lb).count();
     if count >= QUOTA {
         let message = format!("The maximum number of rules has been reached on load balancer '{lb}'");
         return Err(ApiError::client("TooManyRules", message));
@@ -215,7 +222,9 @@ pub(super) fn set_priorities(world: &mut World, input: &Value) -> Reply {
     let mut taken = std::collections::BTreeSet::new();
     for rule in rules.values() {
         match rule.priority {
-            Priority::Number(number) if !taken.insert((&rule.listener, number)) => return Err(in_use(number)),
+            Priority::Number(number) if !taken.insert((&rule.listener, number)) => {
+                return Err(in_use(number));
+            }
             _ => {}
         }
     }

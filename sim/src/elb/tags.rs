@@ -4,7 +4,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::input::{
-    Pair, group_not_found, invalid, listener_not_found, load_balancer_not_found, read, rule_not_found, tag_map,
+    Pair, group_not_found, invalid, listener_not_found, load_balancer_not_found, read, rule_not_found,
+    tag_map,
 };
 use super::model::pairs;
 use crate::call::{ApiError, Reply};
@@ -45,9 +46,10 @@ fn not_found(arn: &str) -> ApiError {
 
 pub(super) fn describe(world: &World, input: &Value) -> Reply {
     let input = resources(world, input)?;
-    let described = input.resource_arns.iter().map(|arn| {
-        json!({ "ResourceArn": arn, "Tags": world.elb.tags.get(arn).map(pairs) })
-    });
+    let described = input
+        .resource_arns
+        .iter()
+        .map(|arn| json!({ "ResourceArn": arn, "Tags": world.elb.tags.get(arn).map(pairs) }));
     Ok(json!({ "TagDescriptions": described.collect::<Vec<_>>() }))
 }
 

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::input::{
-    Pair, Paging, check_name, group_not_found, invalid, load_balancer_not_found, read, scalar, tag_map,
+    Paging, Pair, check_name, group_not_found, invalid, load_balancer_not_found, read, scalar, tag_map,
 };
 use super::model::{HealthCheck, Settings, TargetGroup, pairs};
 use super::{health, usage};
@@ -61,12 +61,16 @@ struct Matcher {
 impl HealthInput {
     fn onto(self, old: HealthCheck) -> Result<HealthCheck, ApiError> {
         if self.health_check_enabled == Some(false) {
-            return Err(invalid("Health check enabled must be true for groups with target type 'instance' or 'ip'"));
+            return Err(invalid(
+                "Health check enabled must be true for groups with target type 'instance' or 'ip'",
+            ));
         }
         let port = match self.health_check_port.as_deref() {
             None => old.port,
             Some("traffic-port") => None,
-            Some(port) => Some(port.parse().map_err(|_| invalid(format!("Health check port '{port}' is not a port")))?),
+            Some(port) => {
+                Some(port.parse().map_err(|_| invalid(format!("Health check port '{port}' is not a port")))?)
+            }
         };
         let new = HealthCheck {
             protocol: self.health_check_protocol.unwrap_or(old.protocol),
@@ -93,14 +97,19 @@ fn check(health: &HealthCheck) -> Result<(), ApiError> {
     for (name, value, range) in ranges {
         if !range.contains(&value) {
             let (from, to) = range.into_inner();
-            return Err(invalid(format!("Health check {name} '{value}' must be between '{from}' and '{to}'")));
+            return Err(invalid(format!(
+                "Health check {name} '{value}' must be between '{from}' and '{to}'"
+            )));
         }
     }
     if health.interval_secs <= health.timeout_secs {
         return Err(invalid("Health check interval must be greater than the timeout."));
     }
     if !health.path.starts_with('/') || health.path.len() > 1024 {
-        return Err(invalid(format!("Health check path '{}' must begin with '/' and be at most 1024 long", health.path)));
+        return Err(invalid(format!(
+            "Health check path '{}' must begin with '/' and be at most 1024 long",
+            health.path
+        )));
     }
     if health::codes(&health.matcher).is_none() {
         return Err(invalid(format!("Health check matcher HTTP code '{}' is not valid", health.matcher)));
@@ -113,15 +122,24 @@ fn check(health: &HealthCheck) -> Result<(), ApiError> {
 pub(super) fn create(world: &mut World, input: &Value) -> Reply {
     let input: Create = read(input)?;
     let tags = tag_map(input.tags)?;
-    let settings = settings(input.name, input.protocol, input.protocol_version, input.port, input.vpc_id, input.target_type)?;
+    let settings = settings(
+        input.name,
+        input.protocol,
+        input.protocol_version,
+        input.port,
+        input.vpc_id,
+        input.target_type,
+    )?;
     let settings = Settings { health: input.health.onto(settings.health.clone())?, ..settings };
     let same_name = world.elb.groups.iter().find(|(_, group)| group.settings.name == settings.name);
     if let Some((arn, group)) = same_name {
         if group.settings == settings {
             return Ok(json!({ "TargetGroups": [describe_one(world, arn, group)] }));
         }
-        let message =
-            format!("A target group with the same name '{}' exists, but with different settings", settings.name);
+        let message = format!(
+            "A target group with the same name '{}' exists, but with different settings",
+            settings.name
+        );
         return Err(ApiError::client("DuplicateTargetGroupName", message));
     }
     if world.elb.groups.len() >= QUOTA {
@@ -215,15 +233,19 @@ struct Describe {
 pub(super) fn describe(world: &World, input: &Value) -> Reply {
     let input: Describe = read(input)?;
     let all = &world.elb.groups;
-    if let Some(arn) = input.load_balancer_arn.as_ref().filter(|arn| !world.elb.load_balancers.contains_key(*arn)) {
+    if let Some(arn) =
+        input.load_balancer_arn.as_ref().filter(|arn| !world.elb.load_balancers.contains_key(*arn))
+    {
         return Err(load_balancer_not_found(arn));
     }
     let missing_arn = input.target_group_arns.iter().find(|arn| !all.contains_key(*arn));
-    let missing_name = input.names.iter().find(|name| !all.values().any(|group| group.settings.name == **name));
+    let missing_name =
+        input.names.iter().find(|name| !all.values().any(|group| group.settings.name == **name));
     if missing_arn.or(missing_name).is_some() {
         return Err(ApiError::client("TargetGroupNotFound", "One or more target groups not found"));
     }
-    let any = input.load_balancer_arn.is_none() && input.target_group_arns.is_empty() && input.names.is_empty();
+    let any =
+        input.load_balancer_arn.is_none() && input.target_group_arns.is_empty() && input.names.is_empty();
     let wanted = all.iter().filter(|(arn, group)| {
         let of_lb = |lb: &String| usage::load_balancers_of(world, arn).contains(&lb.as_str());
         any || input.target_group_arns.contains(arn)

@@ -35,7 +35,8 @@ struct Description {
 /// The targets as keys: without a port, the group's own is meant.
 fn keys(world: &World, input: Input) -> Result<(String, Vec<(String, u16)>), ApiError> {
     let group = group(world, &input.target_group_arn)?;
-    let keys = input.targets.into_iter().map(|target| (target.id, target.port.unwrap_or(group.settings.port)));
+    let keys =
+        input.targets.into_iter().map(|target| (target.id, target.port.unwrap_or(group.settings.port)));
     let keys = keys.collect();
     Ok((input.target_group_arn, keys))
 }
@@ -66,9 +67,10 @@ fn check(group: &TargetGroup, id: &str, port: u16) -> Result<(), ApiError> {
         "ip" if id.parse::<std::net::IpAddr>().is_err() => {
             Err(invalid(format!("The IP address '{id}' is not a valid IPv4 address")))
         }
-        "instance" if !id.starts_with("i-") => {
-            Err(ApiError::client("InvalidTarget", format!("The following targets are not valid instances: '{id}'")))
-        }
+        "instance" if !id.starts_with("i-") => Err(ApiError::client(
+            "InvalidTarget",
+            format!("The following targets are not valid instances: '{id}'"),
+        )),
         _ => Ok(()),
     }
 }

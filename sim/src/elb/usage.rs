@@ -26,10 +26,16 @@ fn by_load_balancer<'a>(world: &'a World, without: Option<&str>) -> BTreeMap<&'a
 
 /// Whether a rule of this load balancer may have this action. `replaces` is the rule whose
 /// present action goes.
-pub(super) fn check(world: &World, lb: &str, replaces: Option<&str>, action: &Action) -> Result<(), ApiError> {
+pub(super) fn check(
+    world: &World,
+    lb: &str,
+    replaces: Option<&str>,
+    action: &Action,
+) -> Result<(), ApiError> {
     let used = by_load_balancer(world, replaces);
     for group in action.groups() {
-        let elsewhere = used.iter().any(|(other, groups)| *other != lb && groups.contains(group.arn.as_str()));
+        let elsewhere =
+            used.iter().any(|(other, groups)| *other != lb && groups.contains(group.arn.as_str()));
         if elsewhere {
             let message = format!(
                 "The following target groups cannot be associated with more than one load balancer: {}",
@@ -39,14 +45,19 @@ pub(super) fn check(world: &World, lb: &str, replaces: Option<&str>, action: &Ac
         }
         let vpc = world.elb.groups.get(&group.arn).map(|group| group.settings.vpc_id.as_str());
         if vpc.is_some_and(|vpc| vpc != super::VPC_ID) {
-            let message = format!("The target group '{}' is not in the load balancer's VPC '{}'", group.arn, super::VPC_ID);
+            let message = format!(
+                "The target group '{}' is not in the load balancer's VPC '{}'",
+                group.arn,
+                super::VPC_ID
+            );
             return Err(ApiError::client("InvalidConfigurationRequest", message));
         }
     }
     let mut here = used.get(lb).cloned().unwrap_or_default();
     here.extend(action.groups().iter().map(|group| group.arn.as_str()));
     if here.len() > GROUPS_PER_LOAD_BALANCER {
-        let message = format!("The maximum number of unique target groups has been reached on load balancer '{lb}'");
+        let message =
+            format!("The maximum number of unique target groups has been reached on load balancer '{lb}'");
         return Err(ApiError::client("TooManyUniqueTargetGroupsPerLoadBalancer", message));
     }
     Ok(())
@@ -54,7 +65,11 @@ pub(super) fn check(world: &World, lb: &str, replaces: Option<&str>, action: &Ac
 
 /// The load balancers whose rules forward to a group (one at most).
 pub(super) fn load_balancers_of<'a>(world: &'a World, group: &str) -> Vec<&'a str> {
-    by_load_balancer(world, None).into_iter().filter(|(_, groups)| groups.contains(group)).map(|(lb, _)| lb).collect()
+    by_load_balancer(world, None)
+        .into_iter()
+        .filter(|(_, groups)| groups.contains(group))
+        .map(|(lb, _)| lb)
+        .collect()
 }
 
 /// After any change of rules: groups that came into use begin their checks, those that

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::model::{Condition, Priority};
 use super::TargetState;
+use super::model::{Condition, Priority};
 use crate::world::World;
 
 /// One rule, in words.
@@ -47,7 +47,12 @@ pub fn rules(world: &World, listener_arn: &str) -> Vec<RuleView> {
             .iter()
             .map(|group| GroupView {
                 arn: group.arn.clone(),
-                name: world.elb.groups.get(&group.arn).map(|group| group.settings.name.clone()).unwrap_or_default(),
+                name: world
+                    .elb
+                    .groups
+                    .get(&group.arn)
+                    .map(|group| group.settings.name.clone())
+                    .unwrap_or_default(),
                 weight: group.weight,
                 targets: target_counts(world, &group.arn),
             })
@@ -72,7 +77,8 @@ pub fn group_arn<'a>(world: &'a World, name: &str) -> Option<&'a str> {
 
 fn words(condition: &Condition) -> String {
     let list = |values: &[String], regex: &[String]| {
-        let all: Vec<_> = values.iter().cloned().chain(regex.iter().map(|regex| format!("~{regex}"))).collect();
+        let all: Vec<_> =
+            values.iter().cloned().chain(regex.iter().map(|regex| format!("~{regex}"))).collect();
         all.join(" or ")
     };
     match condition {
@@ -82,7 +88,8 @@ fn words(condition: &Condition) -> String {
         Condition::Method { values } => format!("method {}", list(values, &[])),
         Condition::SourceIp { values } => format!("source {}", list(values, &[])),
         Condition::Query { values } => {
-            let pairs = values.iter().map(|(key, value)| format!("{}={value}", key.as_deref().unwrap_or("*")));
+            let pairs =
+                values.iter().map(|(key, value)| format!("{}={value}", key.as_deref().unwrap_or("*")));
             format!("query {}", pairs.collect::<Vec<_>>().join(" or "))
         }
     }
