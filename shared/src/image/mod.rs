@@ -14,6 +14,9 @@ pub mod fits;
 pub mod policy;
 pub mod select;
 
+#[cfg(test)]
+mod tests;
+
 pub use fits::{WrongArchitecture, fits};
 pub use policy::{Policy, PolicyError, TagGlob, TagRegex, VersionRange};
 pub use select::{Candidate, PassedOver, PassedOverReason, Rank, Selection, select};

@@ -86,8 +86,9 @@ impl ServiceSpec {
             "a service with a route needs the port that its container listens on",
         );
         let rollout = self.rollout_or_default();
+        let rolls = rollout.strategy == Strategy::Rolling && rollout.min_healthy_percent <= 100;
         checks.need(
-            !matches!(rollout.strategy, Strategy::Rolling) || can_move(&rollout, self.desired),
+            !rolls || can_move(&rollout, self.desired),
             "rollout",
             format!(
                 "with {} desired, at least {} % (rounded up) and at most {} % (rounded down) leave no room to \

@@ -305,7 +305,11 @@ impl Reader<'_> {
         if !allowed {
             self.reasons.push(LabelProblem::NotAllowed {
                 label: format!("{PREFIX}{label}"),
-                value: value.to_owned(),
+                value: if self.ours.contains_key(label) {
+                    value.to_owned()
+                } else {
+                    format!("{value} (the default)")
+                },
                 allowed: which(),
             });
         }

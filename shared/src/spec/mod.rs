@@ -23,6 +23,9 @@ mod problem;
 mod schema;
 mod tree;
 
+#[cfg(test)]
+mod tests;
+
 pub mod freeze;
 pub mod gates;
 pub mod labels;

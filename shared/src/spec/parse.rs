@@ -6,11 +6,12 @@
 use serde::Serialize;
 
 use super::ServiceSpec;
-use super::problem::{Checks, Problem, ProblemKind, SpecError};
+use super::problem::{Checks, Problem, ProblemKind, SpecError, nearest};
 use super::tree::Tree;
 
-/// Nested deeper than any spec; keeps hostile text from using up the stack.
-const DEEPEST: usize = 64;
+/// Twice as deep as any spec. At the parser's own 64 a debug build uses up a
+/// thread's 2 MiB of stack.
+const DEEPEST: usize = 16;
 
 impl ServiceSpec {
     /// Reads YAML or JSON and checks it. The error holds everything that is wrong.
@@ -24,15 +25,19 @@ impl ServiceSpec {
             }
             Err(failed) => *failed,
         };
-        let line = error.location().and_then(|at| u32::try_from(at.line()).ok());
-        let Ok(tree) = Tree::read(text) else {
-            let kind = ProblemKind::Syntax { detail: message(&error) };
-            return Err(SpecError { problems: vec![Problem { path: String::new(), line, kind }] });
+        let tree = match Tree::read(text) {
+            Ok(tree) => tree,
+            // The tree's own error: the typed reading may have stopped at something else before.
+            Err(syntax) => return Err(not_a_tree(&message(&syntax), line_of(&syntax))),
         };
+        let line = line_of(&error);
         let mut problems = tree.unknown_keys(&super::json_schema());
-        if !message(&error).starts_with("unknown field") || problems.is_empty() {
+        let path = path.unwrap_or_default();
+        // Told already, by its key and with the nearest known one.
+        let told = message(&error).starts_with("unknown field") && !problems.is_empty();
+        if !told && problems.iter().all(|problem| problem.path != path) {
             let kind = ProblemKind::WrongType { detail: in_our_words(&message(&error)) };
-            problems.push(Problem { path: path.unwrap_or_default(), line, kind });
+            problems.push(Problem { path, line, kind });
         }
         problems.sort_by_key(|problem| problem.line);
         Err(SpecError { problems })
@@ -108,6 +113,10 @@ fn located(text: &str, mut problems: Vec<Problem>) -> SpecError {
     SpecError { problems }
 }
 
+fn line_of(error: &serde_saphyr::Error) -> Option<u32> {
+    error.location().and_then(|at| u32::try_from(at.line()).ok())
+}
+
 /// The parser's message without its place, which is told by path and line.
 fn message(error: &serde_saphyr::Error) -> String {
     let text = error.to_string();
@@ -117,21 +126,59 @@ fn message(error: &serde_saphyr::Error) -> String {
 
 /// The parser speaks of its own types; people write texts, lists and numbers.
 fn in_our_words(message: &str) -> String {
-    match message {
-        "expected string scalar" => "wants a text".into(),
-        "expected sequence start" => "wants a list: `[a, b]`, or lines that begin with `- `".into(),
-        "expected mapping start" => "wants keys and values".into(),
-        "invalid u32" | "invalid u64" => "wants a whole number, not negative".into(),
-        "invalid u16" => "wants a whole number from 0 to 65535".into(),
-        "invalid i32" => "wants a whole number".into(),
-        "invalid f64" => "wants a number".into(),
+    let exactly = match message {
+        "expected string scalar" => "wants a text",
+        "expected sequence start" => "wants a list: `[a, b]`, or lines that begin with `- `",
+        "expected mapping start" => "wants keys and values",
+        "expected mapping end" => "has more keys than may stand here together",
+        "unexpected end of input" => "is empty: wants keys and values, `image` at least",
+        "invalid u32" | "invalid u64" => "wants a whole number, not negative",
+        "invalid u16" => "wants a whole number from 0 to 65535",
+        "invalid i32" => "wants a whole number",
+        "invalid f64" => "wants a number",
+        "invalid boolean (strict mode expects true/false)" => "wants `true` or `false`",
         "cannot deserialize null into string; use Option<String>" => {
-            "wants a text; an empty one is written `\"\"`".into()
+            "wants a text; an empty one is written `\"\"`"
         }
-        other if other.starts_with("duplicate mapping key") => {
-            let key = other.trim_start_matches("duplicate mapping key: ");
-            format!("the key `{}` is there twice", key.split(',').next().unwrap_or(key))
-        }
-        other => other.replace("missing field", "missing key"),
+        _ if message.starts_with(SEVERAL) => "wants one document: there is a second one after `---`",
+        _ => "",
+    };
+    if !exactly.is_empty() {
+        return exactly.to_owned();
     }
+    if let Some((read, wanted)) = message.split_once(", expected ") {
+        if let Some(word) = read.strip_prefix("unknown variant ") {
+            return unknown_word(word.trim_matches('`'), wanted);
+        }
+        if let Some(read) = read.strip_prefix("invalid type: ").or(read.strip_prefix("invalid value: ")) {
+            return format!("is read as {read}; wants {wanted}");
+        }
+    }
+    message.replace("missing field", "missing key")
+}
+
+/// The parser's word for more than one document.
+const SEVERAL: &str = "multiple YAML documents";
+
+fn unknown_word(word: &str, known: &str) -> String {
+    let known = known.trim_start_matches("one of ");
+    match nearest(word, known.split(", ").map(|word| word.trim_matches('`'))) {
+        Some(nearest) => format!("`{word}` means nothing here: did you mean `{nearest}`?"),
+        None => format!("`{word}` means nothing here: known are {known}"),
+    }
+}
+
+/// Text that has no tree at all. Duplicate keys and second documents are YAML, only not ours.
+fn not_a_tree(message: &str, line: Option<u32>) -> SpecError {
+    let (path, kind) = match message.strip_prefix("duplicate mapping key: ") {
+        Some(rest) => {
+            let key = rest.split(',').next().unwrap_or(rest);
+            (key.to_owned(), ProblemKind::Refused { detail: "is there twice".into() })
+        }
+        None if message.starts_with(SEVERAL) || message == "unexpected end of input" => {
+            (String::new(), ProblemKind::WrongType { detail: in_our_words(message) })
+        }
+        None => (String::new(), ProblemKind::Syntax { detail: message.to_owned() }),
+    };
+    SpecError { problems: vec![Problem { path, line, kind }] }
 }
