@@ -63,6 +63,9 @@ pub struct ServiceState {
     pub settled: Option<Settled>,
     /// The rollout that was begun and whose end was not yet seen.
     pub in_flight: Option<InFlight>,
+    /// The last pass left something open (a step that did not go through, a route that waits,
+    /// a refusal): the sweep looks again.
+    pub unfinished: bool,
     /// Why the last pass did not do what it would have liked to, for `explain`.
     pub last_report: Vec<String>,
     /// When the last pass looked.
@@ -79,6 +82,7 @@ impl Default for ServiceState {
             repository: None,
             settled: None,
             in_flight: None,
+            unfinished: false,
             last_report: Vec::new(),
             looked_at: None,
             last_release: None,
@@ -165,6 +169,17 @@ pub enum Outcome {
     Failed,
     /// A newer image took its place before it was live.
     Superseded,
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Live => "live",
+            Self::RolledBack => "rolled back",
+            Self::Failed => "failed",
+            Self::Superseded => "superseded",
+        })
+    }
 }
 
 /// A release that ended: the unit of `windlass history`.

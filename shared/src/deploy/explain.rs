@@ -15,7 +15,7 @@ const LONGEST: usize = 1_500;
 pub fn failure(ecs_reason: &str, facts: &ServiceFacts, since: Timestamp) -> String {
     let mut parts = Vec::new();
     if !ecs_reason.is_empty() {
-        parts.push(ecs_reason.to_owned());
+        parts.push(ecs_reason.trim_end_matches('.').to_owned());
     }
     match &facts.stopped_tasks {
         Fact::Known(tasks) => parts.extend(stops(tasks)),

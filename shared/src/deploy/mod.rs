@@ -1,9 +1,40 @@
-//! The deploy pass: facts + row + now → [`Plan`]; [`check`] judges it; `aws` applies it.
+//! The deploy pass: facts + row + now → [`Plan`]; [`check()`] judges it; `aws` applies it.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`planner`] | the decision, in five numbered steps |
+//! | [`wanted`] | the spec that counts: parameter, tag or labels |
+//! | [`rollout`] | what became of the rollout in flight |
+//! | [`explain`] | why one failed, in the words that a person needs |
+//! | [`desired`] | the task definition that is wanted |
+//! | [`route`] | the service's rule, its priority, and how it waits |
+//! | [`plan`] | the result: steps, report, what the ledger is to remember |
+//! | [`report`] | each "no" with its reason |
+//! | [`check()`] | the judge, who does not know how the plan was made |
+//! | [`triage`] | the sweep's question: does this service need a pass? |
+//! | [`record`] | what a pass leaves behind: the row's next state, the history |
+//! | [`render`] | the plan as people read it |
 
+mod check;
+pub mod desired;
 pub mod explain;
 pub mod plan;
+pub mod planner;
+pub mod record;
+pub mod render;
 pub mod report;
 pub mod rollout;
 pub mod route;
+pub mod settings;
+#[cfg(test)]
+mod tests;
+pub mod triage;
+pub mod wanted;
 
+pub use check::{Violation, check};
 pub use plan::{Plan, Step, StepOutcome};
+pub use planner::plan;
+pub use report::Note;
+pub use settings::Settings;
+pub use triage::{Triage, triage};
+pub use wanted::wanted;

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::facts::{FailureKind, RuleConditions};
-use crate::id::{Family, ImageDigest, ListenerArn, RuleArn, ServiceKey, TargetGroupArn, TaskDefinitionArn};
+use crate::id::{
+    Family, ImageDigest, ListenerArn, RepositoryName, RuleArn, ServiceKey, TargetGroupArn, TaskDefinitionArn,
+};
 use crate::ledger::{InFlight, Quarantine, Release, Settled};
 use crate::task_definition::TaskDefinition;
 
@@ -16,12 +18,22 @@ use crate::task_definition::TaskDefinition;
 pub struct Plan {
     /// Which service.
     pub key: ServiceKey,
+    /// The repository that it follows, where its spec could be read: the doorbell index is
+    /// kept by it.
+    pub repository: Option<RepositoryName>,
     /// What to do, in order. Empty in a quiet world.
     pub steps: Vec<Step>,
     /// What was decided and what was not done, each with its reason, in words.
     pub report: Vec<super::report::Note>,
     /// What the ledger is to remember.
     pub ledger: LedgerChange,
+}
+
+impl Plan {
+    /// Whether nobody asked for this service.
+    pub fn is_not_tracked(&self) -> bool {
+        self.report.iter().any(|note| matches!(note, super::report::Note::NotTracked { .. }))
+    }
 }
 
 /// What changes in the row beside the steps' own results.

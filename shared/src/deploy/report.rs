@@ -23,10 +23,8 @@ pub enum Note {
     },
     /// The spec could not be read as one.
     SpecRefused {
-        /// Where it stands.
-        origin: String,
-        /// Each fault, with its path.
-        reasons: Vec<String>,
+        /// Where it stands, and each fault with its path.
+        reason: String,
     },
     /// The image's labels were refused by the stack's guard rails.
     LabelsRefused {
@@ -236,10 +234,7 @@ impl fmt::Display for Note {
                 f,
                 "not tracked: {key} has no parameter /windlass/services/{key}, no tag windlass:track, and no labelled image"
             ),
-            Self::SpecRefused { origin, reasons } => {
-                write!(f, "refused: the spec in {origin} does not read: {}", reasons.join("; "))
-            }
-            Self::LabelsRefused { reason } => write!(f, "refused: {reason}"),
+            Self::SpecRefused { reason } | Self::LabelsRefused { reason } => write!(f, "refused: {reason}"),
             Self::NotBuiltYet { sections, refused: true } => write!(
                 f,
                 "refused: this version does not act on {} yet, and rolling out without would be less safe than asked for; remove it from the spec to go on",

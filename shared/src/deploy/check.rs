@@ -1,0 +1,220 @@
+//! The judge: holds a plan against the invariants, without knowing how it was made.
+//!
+//! A violation is a fault of the planner. Nothing of such a plan is applied; the pass ends
+//! in an error that names the rule.
+
+use std::collections::BTreeSet;
+
+use super::plan::{InFlightChange, Made, Plan, Step};
+use super::route;
+use crate::facts::{Fact, ServiceFacts};
+use crate::id::{ContainerName, ImageDigest};
+use crate::ledger::ServiceRow;
+use crate::task_definition::{READ_ONLY, TaskDefinition};
+
+/// An invariant that a plan breaks.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Violation {
+    /// Law 4.
+    #[error("law 4: it rolls out {0}, which is in quarantine")]
+    Quarantined(ImageDigest),
+    /// A hold was passed over.
+    #[error("it begins a rollout while a person holds the service")]
+    Held,
+    /// Law 7.
+    #[error("law 7: the new revision differs from the live one in {0}, beside images of tracked containers")]
+    Lossy(String),
+    /// Law 7.
+    #[error("law 7: the new revision carries the read-only member {0}")]
+    ReadOnly(String),
+    /// The same content twice.
+    #[error("it registers a revision that says what {0} says")]
+    RegisteredTwice(String),
+    /// A new revision must carry its digest.
+    #[error("the new revision does not carry the digest {0} that it is for")]
+    WithoutDigest(ImageDigest),
+    /// An intent is written before a rollout.
+    #[error("it begins a rollout and writes no intent")]
+    NoIntent,
+    /// One rollout a pass.
+    #[error("it has {0} steps that begin a rollout")]
+    ManyRollouts(usize),
+    /// A step uses what no earlier step makes.
+    #[error("step {0} uses what no earlier step makes")]
+    NotMade(usize),
+    /// Law 8.
+    #[error("law 8: step {0} changes a rule that is not this service's")]
+    NotOurs(usize),
+    /// Law 8.
+    #[error("law 8: step {0} makes something without the tag windlass:service")]
+    Untagged(usize),
+    /// No rule of ours forwards to a group without a healthy target.
+    #[error("step {0} opens a rule although no target is healthy")]
+    OpensEmpty(usize),
+    /// Priorities are unique.
+    #[error("step {0} takes priority {1}, which another rule has")]
+    PriorityTaken(usize, u32),
+    /// Unreadable is never taken for absent.
+    #[error("it creates the service although ECS did not say that there is none")]
+    CreatesUnseen,
+    /// Somebody else's deployments.
+    #[error("it updates a service that {0} deploys")]
+    OtherController(String),
+}
+
+/// All invariants that `plan` breaks; empty for a sound one.
+pub fn check(plan: &Plan, facts: &ServiceFacts, row: &ServiceRow) -> Vec<Violation> {
+    let mut broken = Vec::new();
+    rollouts(plan, facts, row, &mut broken);
+    for (at, step) in plan.steps.iter().enumerate() {
+        made_before(plan, at, step, &mut broken);
+        tagged(at, step, &mut broken);
+        match step {
+            Step::RegisterTaskDefinition { content, digest, replaces, .. } => {
+                registers(content, digest, replaces.is_some(), facts, &mut broken);
+            }
+            Step::CreateRule { priority, parked, .. } => {
+                creates_rule(at, *priority, *parked, facts, &mut broken);
+            }
+            Step::SetRuleConditions { rule, .. } => sets_rule(at, rule.as_str(), facts, &mut broken),
+            Step::CreateTargetGroup(_) | Step::CreateService(_) | Step::UpdateService { .. } => {}
+        }
+    }
+    broken
+}
+
+fn rollouts(plan: &Plan, facts: &ServiceFacts, row: &ServiceRow, broken: &mut Vec<Violation>) {
+    let begins = |step: &&Step| matches!(step, Step::UpdateService { .. } | Step::CreateService(_));
+    let count = plan.steps.iter().filter(begins).count();
+    if count == 0 {
+        return;
+    }
+    if count > 1 {
+        broken.push(Violation::ManyRollouts(count));
+    }
+    if row.hold.is_some() {
+        broken.push(Violation::Held);
+    }
+    match &plan.ledger.in_flight {
+        InFlightChange::Set(intent) => {
+            let is_bad = row.quarantine.contains_key(&intent.digest)
+                || plan.ledger.quarantine.contains_key(&intent.digest);
+            if is_bad {
+                broken.push(Violation::Quarantined(intent.digest.clone()));
+            }
+        }
+        InFlightChange::Keep | InFlightChange::Clear => broken.push(Violation::NoIntent),
+    }
+    let creates = plan.steps.iter().any(|step| matches!(step, Step::CreateService(_)));
+    match &facts.service {
+        Fact::Known(service) if creates && service.status != "INACTIVE" => {
+            broken.push(Violation::CreatesUnseen);
+        }
+        Fact::Known(service) if !creates && service.controller != "ECS" => {
+            broken.push(Violation::OtherController(service.controller.clone()));
+        }
+        Fact::Known(_) | Fact::Absent => {}
+        Fact::Unreadable(_) | Fact::NotAsked => broken.push(Violation::CreatesUnseen),
+    }
+}
+
+fn registers(
+    content: &TaskDefinition,
+    digest: &ImageDigest,
+    replaces: bool,
+    facts: &ServiceFacts,
+    broken: &mut Vec<Violation>,
+) {
+    if !content.carries(digest) {
+        broken.push(Violation::WithoutDigest(digest.clone()));
+    }
+    for name in READ_ONLY.iter().filter(|name| content.content.contains_key(**name)) {
+        broken.push(Violation::ReadOnly((*name).to_owned()));
+    }
+    for there in [&facts.live_task_definition, &facts.newest_revision].into_iter().filter_map(Fact::known) {
+        if there.same_content(content) {
+            let name = there.arn.as_ref().map_or("a live one", |arn| arn.short());
+            broken.push(Violation::RegisteredTwice(name.to_owned()));
+        }
+    }
+    if replaces && let Some(live) = facts.live_task_definition.known() {
+        broken.extend(lost(live, content).map(Violation::Lossy));
+    }
+}
+
+/// A member of the live revision that the new one has no more: the first one found.
+/// Changes are the spec's right; disappearing is not, but for what a `task` section names.
+fn lost(live: &TaskDefinition, new: &TaskDefinition) -> Option<String> {
+    const NAMED_BY_A_TASK: [&str; 3] = ["taskRoleArn", "executionRoleArn", "runtimePlatform"];
+    let gone = live
+        .content
+        .keys()
+        .find(|name| !new.content.contains_key(*name) && !NAMED_BY_A_TASK.contains(&name.as_str()));
+    if let Some(gone) = gone {
+        return Some(gone.clone());
+    }
+    let names = |revision: &TaskDefinition| -> BTreeSet<ContainerName> {
+        revision.images().into_iter().map(|(name, _)| name).collect()
+    };
+    names(live).difference(&names(new)).next().map(|name| format!("container {name}"))
+}
+
+fn made_before(plan: &Plan, at: usize, step: &Step, broken: &mut Vec<Violation>) {
+    let earlier = &plan.steps[..at];
+    let registers = earlier.iter().any(|step| matches!(step, Step::RegisterTaskDefinition { .. }));
+    let makes_group = earlier.iter().any(|step| matches!(step, Step::CreateTargetGroup(_)));
+    let is_bad = match step {
+        Step::UpdateService { task_definition, .. } => *task_definition == Made::ByThisPlan && !registers,
+        Step::CreateService(service) => {
+            let group = service.load_balancer.as_ref().map(|lb| &lb.target_group);
+            (service.task_definition == Made::ByThisPlan && !registers)
+                || (group == Some(&Made::ByThisPlan) && !makes_group)
+        }
+        Step::CreateRule { target_group, .. } => *target_group == Made::ByThisPlan && !makes_group,
+        Step::RegisterTaskDefinition { .. } | Step::CreateTargetGroup(_) | Step::SetRuleConditions { .. } => {
+            false
+        }
+    };
+    if is_bad {
+        broken.push(Violation::NotMade(at));
+    }
+}
+
+fn tagged(at: usize, step: &Step, broken: &mut Vec<Violation>) {
+    let tags = match step {
+        Step::CreateTargetGroup(group) => &group.tags,
+        Step::CreateRule { tags, .. } => tags,
+        Step::CreateService(service) => &service.tags,
+        Step::RegisterTaskDefinition { .. } | Step::SetRuleConditions { .. } | Step::UpdateService { .. } => {
+            return;
+        }
+    };
+    if !tags.contains_key("windlass:service") {
+        broken.push(Violation::Untagged(at));
+    }
+}
+
+fn creates_rule(at: usize, priority: u32, parked: bool, facts: &ServiceFacts, broken: &mut Vec<Violation>) {
+    let Some(route) = facts.route.known() else { return broken.push(Violation::NotOurs(at)) };
+    if route.rules.iter().any(|rule| rule.priority == Some(priority)) {
+        broken.push(Violation::PriorityTaken(at, priority));
+    }
+    if !parked && route.health.known().is_none_or(|health| health.healthy == 0) {
+        broken.push(Violation::OpensEmpty(at));
+    }
+}
+
+fn sets_rule(at: usize, rule: &str, facts: &ServiceFacts, broken: &mut Vec<Violation>) {
+    let Some(route) = facts.route.known() else { return broken.push(Violation::NotOurs(at)) };
+    let group = route.target_group.known();
+    let own = group.and_then(|group| route::own_rule(&route.rules, &group.arn, &facts.key));
+    match own {
+        Some(own) if own.arn.as_str() == rule => {
+            let is_empty = route.health.known().is_none_or(|health| health.healthy == 0);
+            if route::is_parked(own) && is_empty {
+                broken.push(Violation::OpensEmpty(at));
+            }
+        }
+        _ => broken.push(Violation::NotOurs(at)),
+    }
+}

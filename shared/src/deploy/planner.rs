@@ -1,0 +1,394 @@
+//! The planner: a pure function of the facts, the row and `now`.
+//!
+//! 1. What became of the rollout in flight ([`super::rollout`]): ended well, failed (its
+//!    digest is quarantined), superseded, or it goes on.
+//! 2. What is wanted: parameter, tag or labels ([`super::wanted`]).
+//! 3. Which image: the policy's newest that is not quarantined; never silently older than
+//!    what runs.
+//! 4. What that takes: nothing, a revision and an update, or the whole making of a service.
+//! 5. The route: opened with the first healthy target, kept as the spec says.
+//!
+//! Whatever keeps a step from being planned becomes a [`Note`].
+
+mod create;
+mod route;
+mod update;
+
+use std::collections::BTreeMap;
+
+use super::explain;
+use super::plan::{InFlightChange, LedgerChange, Plan, Step};
+use super::report::Note;
+use super::rollout::{self, Standing};
+use super::settings::Settings;
+use super::wanted::{self, Wanted};
+use crate::facts::{Fact, LiveService, ServiceFacts};
+use crate::id::{ImageDigest, RepositoryName, Timestamp};
+use crate::image::{Candidate, PassedOverReason, fits, select};
+use crate::ledger::{InFlight, Outcome, Quarantine, Release, ServiceRow, Settled};
+use crate::spec::ServiceSpec;
+
+/// Decides what one pass over one service does.
+pub fn plan(facts: &ServiceFacts, row: &ServiceRow, settings: &Settings, now: Timestamp) -> Plan {
+    let mut planner = Planner::new(facts, row, settings, now);
+    // A "no" ends the pass early; its reason is in the report already.
+    let _: Result<(), Stop> = planner.run();
+    planner.finish()
+}
+
+/// No further in this pass; the reason is in the report.
+struct Stop;
+
+/// The work in progress.
+struct Planner<'a> {
+    facts: &'a ServiceFacts,
+    row: &'a ServiceRow,
+    settings: &'a Settings,
+    now: Timestamp,
+    repository: Option<RepositoryName>,
+    steps: Vec<Step>,
+    notes: Vec<Note>,
+    ledger: LedgerChange,
+    /// The rollout that still goes on, as it stands after step 1.
+    going: Option<InFlight>,
+    /// The row's quarantine and what this pass adds.
+    quarantine: BTreeMap<ImageDigest, Quarantine>,
+    /// The row's `settled`, or the rollout that was just seen to end well.
+    settled: Option<Settled>,
+}
+
+impl<'a> Planner<'a> {
+    fn new(facts: &'a ServiceFacts, row: &'a ServiceRow, settings: &'a Settings, now: Timestamp) -> Self {
+        Self {
+            facts,
+            row,
+            settings,
+            now,
+            repository: None,
+            steps: Vec::new(),
+            notes: Vec::new(),
+            ledger: LedgerChange::default(),
+            going: None,
+            quarantine: row.quarantine.clone(),
+            settled: row.state.settled.clone(),
+        }
+    }
+
+    fn run(&mut self) -> Result<(), Stop> {
+        self.follow_rollout()?;
+        let wanted = self.wanted()?;
+        self.later_sections(&wanted.spec);
+        self.overdue(&wanted.spec);
+        let service = self.live_service()?;
+        let chosen = self.choose(&wanted.spec)?;
+        match service {
+            Some(service) => {
+                self.update(&wanted, service, &chosen)?;
+                self.keep_route(&wanted.spec, service)
+            }
+            None => self.create(&wanted, &chosen),
+        }
+    }
+
+    fn finish(mut self) -> Plan {
+        if self.settled != self.row.state.settled {
+            self.ledger.settled = self.settled;
+        }
+        Plan {
+            key: self.facts.key.clone(),
+            repository: self.repository,
+            steps: self.steps,
+            report: self.notes,
+            ledger: self.ledger,
+        }
+    }
+
+    fn refuse<T>(&mut self, note: Note) -> Result<T, Stop> {
+        self.notes.push(note);
+        Err(Stop)
+    }
+
+    /// The value of a fact without which there is no decision; `None` for absent.
+    fn need<T>(&mut self, fact: &'a Fact<T>, what: &str) -> Result<Option<&'a T>, Stop> {
+        match fact {
+            Fact::Known(value) => Ok(Some(value)),
+            Fact::Absent => Ok(None),
+            Fact::Unreadable(reason) => self.refuse(Note::Unreadable { what: reason.clone() }),
+            Fact::NotAsked => self.refuse(Note::NotCreatable {
+                reason: format!("{what} was not read; this is a fault of Windlass"),
+            }),
+        }
+    }
+
+    // ── 1. the rollout in flight ────────────────────────────────────────────────────
+
+    fn follow_rollout(&mut self) -> Result<(), Stop> {
+        let Some(in_flight) = self.row.state.in_flight.clone() else { return Ok(()) };
+        match rollout::standing(&in_flight, self.facts) {
+            Standing::NeverBegan => self.ledger.in_flight = InFlightChange::Clear,
+            Standing::Open { reason } => {
+                // Beginning anything now could redeploy what just failed: look again first.
+                self.notes.push(Note::RollingOut {
+                    digest: in_flight.digest.clone(),
+                    deployment: in_flight.deployment.clone(),
+                    progress: format!("its standing cannot be told now: {reason}"),
+                });
+                return Err(Stop);
+            }
+            Standing::Going { deployment, task_definition, progress } => {
+                self.goes_on(&in_flight, deployment, task_definition, progress);
+            }
+            Standing::Live { deployment, task_definition } => {
+                self.settled = Some(Settled {
+                    digest: in_flight.digest.clone(),
+                    tag: in_flight.tag.clone(),
+                    pushed_at: in_flight.pushed_at,
+                    task_definition: task_definition.clone(),
+                    spec: in_flight.spec.clone(),
+                    policy: in_flight.policy.clone(),
+                    at: self.now,
+                });
+                let known = InFlight { deployment, task_definition: Some(task_definition), ..in_flight };
+                self.end(&known, Outcome::Live, None);
+            }
+            Standing::Failed { deployment, task_definition, rolled_back, reason } => {
+                let reason = explain::failure(&reason, self.facts, in_flight.started_at);
+                let failed =
+                    Quarantine { reason: reason.clone(), at: self.now, deployment: deployment.clone() };
+                self.quarantine.insert(in_flight.digest.clone(), failed.clone());
+                self.ledger.quarantine.insert(in_flight.digest.clone(), failed);
+                let known = InFlight {
+                    deployment: deployment.or(in_flight.deployment.clone()),
+                    task_definition: task_definition.or(in_flight.task_definition.clone()),
+                    ..in_flight
+                };
+                let outcome = if rolled_back { Outcome::RolledBack } else { Outcome::Failed };
+                self.end(&known, outcome, Some(reason));
+            }
+            Standing::Superseded => {
+                let reason = "another deployment took its place before it was live".to_owned();
+                self.end(&in_flight, Outcome::Superseded, Some(reason));
+            }
+        }
+        Ok(())
+    }
+
+    fn goes_on(
+        &mut self,
+        in_flight: &InFlight,
+        deployment: crate::id::DeploymentId,
+        task_definition: crate::id::TaskDefinitionArn,
+        progress: String,
+    ) {
+        let known = InFlight {
+            deployment: Some(deployment.clone()),
+            task_definition: Some(task_definition),
+            ..in_flight.clone()
+        };
+        if known != *in_flight {
+            self.notes.push(Note::TookOver { deployment: deployment.clone() });
+            self.ledger.in_flight = InFlightChange::Set(Box::new(known.clone()));
+        }
+        self.notes.push(Note::RollingOut {
+            digest: known.digest.clone(),
+            deployment: Some(deployment),
+            progress,
+        });
+        self.going = Some(known);
+    }
+
+    fn end(&mut self, in_flight: &InFlight, outcome: Outcome, reason: Option<String>) {
+        self.ledger.in_flight = InFlightChange::Clear;
+        self.going = None;
+        self.ledger.ended.push(Release {
+            digest: in_flight.digest.clone(),
+            tag: in_flight.tag.clone(),
+            from_digest: in_flight.from_digest.clone(),
+            task_definition: in_flight.task_definition.clone(),
+            deployment: in_flight.deployment.clone(),
+            outcome,
+            reason,
+            pushed_at: in_flight.pushed_at,
+            started_at: in_flight.started_at,
+            ended_at: self.now,
+        });
+    }
+
+    fn overdue(&mut self, spec: &ServiceSpec) {
+        let Some(going) = &self.going else { return };
+        let minutes = self.now.duration_since(going.started_at).as_mins();
+        let timeout_minutes = i64::from(spec.rollout_or_default().timeout_minutes);
+        if minutes >= timeout_minutes {
+            let breaker = self.facts.service.known().is_some_and(|service| service.circuit_breaker.enable);
+            self.notes.push(Note::Overdue {
+                digest: going.digest.clone(),
+                minutes,
+                timeout_minutes,
+                circuit_breaker: breaker,
+            });
+        }
+    }
+
+    /// What this version passes over is said, even where nothing is rolled out.
+    fn later_sections(&mut self, spec: &ServiceSpec) {
+        let refused = spec.must_refuse();
+        let later = spec.later_sections();
+        let sections: Vec<_> =
+            later.into_iter().filter(|section| !refused.contains(section)).map(str::to_owned).collect();
+        if !sections.is_empty() {
+            self.notes.push(Note::NotBuiltYet { sections, refused: false });
+        }
+    }
+
+    // ── 2. what is wanted ───────────────────────────────────────────────────────────
+
+    fn wanted(&mut self) -> Result<Wanted, Stop> {
+        match wanted::wanted(self.facts, self.settings) {
+            Ok(wanted) => {
+                self.repository = Some(wanted.spec.image.repository.clone());
+                Ok(wanted)
+            }
+            Err(note) => self.refuse(*note),
+        }
+    }
+
+    /// The service, if it is there to be updated; `None` if it is to be made.
+    fn live_service(&mut self) -> Result<Option<&'a LiveService>, Stop> {
+        let service = self.need(&self.facts.service, "the service")?;
+        match service {
+            Some(service) if service.status == "INACTIVE" => Ok(None),
+            Some(service) if service.status != "ACTIVE" => {
+                self.refuse(Note::ServiceLeaving { status: service.status.clone() })
+            }
+            Some(service) if service.controller != "ECS" => {
+                self.refuse(Note::OtherController { controller: service.controller.clone() })
+            }
+            other => Ok(other),
+        }
+    }
+
+    // ── 3. which image ──────────────────────────────────────────────────────────────
+
+    fn choose(&mut self, spec: &ServiceSpec) -> Result<Candidate, Stop> {
+        let repository = &spec.image.repository;
+        let Some(images) = self.need(&self.facts.images, "the repository's images")? else {
+            return self.refuse(Note::RepositoryMissing { repository: repository.clone() });
+        };
+        let selection = select(&spec.image.policy, images, &self.quarantine);
+        for passed in selection.held_back() {
+            if let PassedOverReason::Quarantined { reason } = &passed.reason {
+                self.notes.push(Note::Quarantined {
+                    digest: passed.digest.clone(),
+                    tag: passed.tag.clone(),
+                    reason: reason.clone(),
+                });
+            }
+        }
+        let Some(chosen) = selection.chosen else {
+            let passed_over = selection
+                .passed_over
+                .iter()
+                .take(5)
+                .map(|p| format!("{}: {}", p.digest.short(), p.reason))
+                .collect();
+            return self.refuse(Note::NoImage {
+                repository: repository.clone(),
+                policy: spec.image.policy.canonical_text(),
+                passed_over,
+            });
+        };
+        self.not_older(spec, chosen)
+    }
+
+    /// Law 3's other half: what the policy chooses now may be older than what runs because
+    /// the newer image was deleted. That is no wish to go back.
+    fn not_older(&mut self, spec: &ServiceSpec, chosen: Candidate) -> Result<Candidate, Stop> {
+        let policy = &spec.image.policy;
+        let settled = self.settled.as_ref().filter(|settled| {
+            settled.policy == policy.canonical_text() && !self.quarantine.contains_key(&settled.digest)
+        });
+        match settled {
+            Some(live) if live.digest != chosen.digest && policy.older(live, &chosen) => {
+                let note = Note::WouldDowngrade {
+                    live: live.digest.clone(),
+                    chosen: chosen.digest,
+                    tag: Some(chosen.tag),
+                };
+                self.refuse(note)
+            }
+            _ => Ok(chosen),
+        }
+    }
+
+    /// Everything that must hold before a rollout of `digest` begins.
+    fn may_begin(&mut self, wanted: &Wanted, digest: &ImageDigest) -> Result<(), Stop> {
+        self.cluster_is_there()?;
+        self.runs_here(digest)?;
+        let refused = wanted.spec.must_refuse();
+        if !refused.is_empty() {
+            let sections = refused.into_iter().map(str::to_owned).collect();
+            return self.refuse(Note::NotBuiltYet { sections, refused: true });
+        }
+        if let Some(hold) = &self.row.hold {
+            return self.refuse(Note::Held {
+                by: hold.by.clone(),
+                reason: hold.reason.clone(),
+                since: hold.at,
+                would: digest.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    fn cluster_is_there(&mut self) -> Result<(), Stop> {
+        let cluster = self.facts.key.cluster.clone();
+        match self.need(&self.facts.cluster, "the cluster")? {
+            Some(found) if found.status == "ACTIVE" => Ok(()),
+            Some(found) => self.refuse(Note::ClusterMissing { cluster, found: found.status.clone() }),
+            None => self.refuse(Note::ClusterMissing { cluster, found: "missing".into() }),
+        }
+    }
+
+    fn runs_here(&mut self, digest: &ImageDigest) -> Result<(), Stop> {
+        let inspected = self.facts.inspected.get(digest).unwrap_or(&Fact::NotAsked);
+        let Some(content) = self.need(inspected, "the image's content")? else {
+            return self.refuse(Note::ImageGone { digest: digest.clone() });
+        };
+        let cluster =
+            self.facts.cluster.known().map(|cluster| cluster.architectures.clone()).unwrap_or_default();
+        match fits(content, &cluster) {
+            Ok(()) => Ok(()),
+            Err(wrong) => {
+                let words = |set: &std::collections::BTreeSet<crate::id::Architecture>| {
+                    set.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
+                };
+                let note = Note::WrongArchitecture {
+                    digest: digest.clone(),
+                    image: words(&wrong.image_has),
+                    cluster: words(&wrong.cluster_has),
+                };
+                self.refuse(note)
+            }
+        }
+    }
+
+    /// The intent, written before `UpdateService` or `CreateService`.
+    fn begin(&mut self, wanted: &Wanted, chosen: &Candidate, from: Option<&LiveService>) {
+        if let Some(going) = self.going.take() {
+            let reason = format!("{} took its place before it was live", chosen.digest.short());
+            self.end(&going, Outcome::Superseded, Some(reason));
+        }
+        self.ledger.in_flight = InFlightChange::Set(Box::new(InFlight {
+            digest: chosen.digest.clone(),
+            tag: Some(chosen.tag.clone()),
+            pushed_at: Some(chosen.pushed_at),
+            task_definition: None,
+            deployment: None,
+            from_digest: self.settled.as_ref().map(|settled| settled.digest.clone()),
+            from_task_definition: from.map(|service| service.task_definition.clone()),
+            started_at: self.now,
+            spec: wanted.spec.fingerprint(),
+            policy: wanted.spec.image.policy.canonical_text(),
+        }));
+    }
+}

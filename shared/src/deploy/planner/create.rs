@@ -1,0 +1,189 @@
+//! A service that is wanted and not there: revision, target group, parked rule, service.
+
+use super::update::settings_of;
+use super::{Planner, Stop};
+use crate::deploy::plan::{
+    CreateLoadBalancer, CreateServiceSpec, HealthCheckSpec, Made, Step, TargetGroupSpec,
+};
+use crate::deploy::report::Note;
+use crate::deploy::wanted::Wanted;
+use crate::deploy::{desired, route};
+use crate::facts::RouteFacts;
+use crate::id::{TargetGroupArn, TaskDefinitionArn};
+use crate::image::Candidate;
+use crate::names;
+use crate::spec::{NetworkMode, Priority, RouteSpec, TaskSpec};
+use crate::task_definition::TaskDefinition;
+
+impl Planner<'_> {
+    pub(super) fn create(&mut self, wanted: &Wanted, chosen: &Candidate) -> Result<(), Stop> {
+        let spec = &wanted.spec;
+        let Some(task) = &spec.task else {
+            return self
+                .not_creatable("the spec has no `task` section; add one, or create the service yourself");
+        };
+        if task.network_mode == NetworkMode::Awsvpc && spec.network.is_none() {
+            return self.not_creatable("its network mode is awsvpc and the spec has no `network` section");
+        }
+        self.may_begin(wanted, &chosen.digest)?;
+        let Some(repository) = self.need(&self.facts.repository, "the repository")? else {
+            return self.refuse(Note::RepositoryMissing { repository: spec.image.repository.clone() });
+        };
+        let image = format!("{}@{}", repository.uri, chosen.digest);
+        // The route's refusals come before anything is made.
+        let making = self.route_steps(spec.route.as_ref(), task)?;
+        let task_definition = self.first_revision(task, &image, chosen);
+        self.steps.extend(making.steps);
+        self.begin(wanted, chosen, None);
+        let rollout = spec.rollout_or_default();
+        self.steps.push(Step::CreateService(Box::new(CreateServiceSpec {
+            task_definition,
+            desired: spec.desired,
+            load_balancer: making.load_balancer,
+            settings: settings_of(&rollout),
+            grace_secs: rollout.grace_secs,
+            network: spec.network.clone(),
+            tags: self.created_tags(wanted),
+        })));
+        Ok(())
+    }
+
+    fn not_creatable<T>(&mut self, reason: &str) -> Result<T, Stop> {
+        self.refuse(Note::NotCreatable { reason: reason.to_owned() })
+    }
+
+    fn created_tags(&self, wanted: &Wanted) -> std::collections::BTreeMap<String, String> {
+        let mut tags = desired::tags(&self.facts.key);
+        tags.insert("windlass:repository".into(), wanted.spec.image.repository.to_string());
+        tags
+    }
+
+    fn first_revision(
+        &mut self,
+        task: &TaskSpec,
+        image: &str,
+        chosen: &Candidate,
+    ) -> Made<TaskDefinitionArn> {
+        let key = &self.facts.key;
+        // A leftover of ours is edited, like a live one; a stranger's family is not cloned.
+        let base = self.facts.newest_revision.known().filter(|revision| is_ours(revision, &key.to_string()));
+        let desired = desired::from_spec(base, key, task, image, &self.settings.region);
+        if let Some(found) = self.leftover(&desired) {
+            return Made::Already(found);
+        }
+        self.steps.push(Step::RegisterTaskDefinition {
+            family: desired.family().unwrap_or_else(|| desired::family(&self.facts.key)),
+            content: Box::new(desired),
+            digest: chosen.digest.clone(),
+            replaces: None,
+        });
+        Made::ByThisPlan
+    }
+
+    /// The target group and the parked rule, where the spec has a route.
+    fn route_steps(&mut self, route: Option<&RouteSpec>, task: &TaskSpec) -> Result<RouteSteps, Stop> {
+        let Some(route) = route else { return Ok(RouteSteps::default()) };
+        let Some(port) = task.port else {
+            return self.not_creatable("the spec has a route and its `task` has no port");
+        };
+        let facts = self.route_facts(route)?;
+        let group = self.target_group(route, task, port, facts)?;
+        let own = match &group.made {
+            Made::Already(arn) => route::own_rule(&facts.rules, arn, &self.facts.key),
+            Made::ByThisPlan => None,
+        };
+        self.not_taken(route, facts, own)?;
+        let mut steps: Vec<Step> = group.step.into_iter().collect();
+        if own.is_none() {
+            steps.push(self.parked_rule(route, facts, group.made.clone())?);
+        }
+        let container = desired::container(&self.facts.key, task).to_string();
+        let load_balancer = CreateLoadBalancer { target_group: group.made, container, port };
+        Ok(RouteSteps { steps, load_balancer: Some(load_balancer) })
+    }
+
+    fn target_group(
+        &mut self,
+        route: &RouteSpec,
+        task: &TaskSpec,
+        port: u16,
+        facts: &RouteFacts,
+    ) -> Result<Group, Stop> {
+        let key = self.facts.key.to_string();
+        match facts.target_group.known() {
+            Some(there) if there.tags.get("windlass:service") == Some(&key) => {
+                return Ok(Group { made: Made::Already(there.arn.clone()), step: None });
+            }
+            Some(there) => {
+                let reason = format!(
+                    "a target group named {} exists and is not Windlass's; rename or remove it",
+                    there.name
+                );
+                return self.not_creatable(&reason);
+            }
+            None => {}
+        }
+        if let crate::facts::Fact::Unreadable(what) = &facts.target_group {
+            return self.refuse(Note::Unreadable { what: what.clone() });
+        }
+        let spec = TargetGroupSpec {
+            name: names::target_group(&self.facts.key),
+            vpc: facts.vpc.clone(),
+            target_type: if task.network_mode == NetworkMode::Awsvpc { "ip" } else { "instance" }.into(),
+            port,
+            health: HealthCheckSpec {
+                path: route.health.path.clone(),
+                matcher: route.health.matcher.clone(),
+                interval_secs: route.health.interval_secs,
+                timeout_secs: route.health.timeout_secs,
+                healthy_threshold: route.health.healthy_threshold,
+                unhealthy_threshold: route.health.unhealthy_threshold,
+            },
+            deregistration_delay_secs: route.deregistration_delay_secs,
+            tags: desired::tags(&self.facts.key),
+        };
+        Ok(Group { made: Made::ByThisPlan, step: Some(Step::CreateTargetGroup(spec)) })
+    }
+
+    fn parked_rule(
+        &mut self,
+        route: &RouteSpec,
+        facts: &RouteFacts,
+        group: Made<TargetGroupArn>,
+    ) -> Result<Step, Stop> {
+        let priority = match route.priority {
+            Priority::Fixed(priority) => {
+                if let Some(rule) = facts.rules.iter().find(|rule| rule.priority == Some(priority)) {
+                    return self.refuse(Note::RouteTaken { rule: rule.arn.clone(), priority });
+                }
+                Some(priority)
+            }
+            Priority::Auto => route::automatic_priority(&route.conditions(), &facts.rules),
+        };
+        let Some(priority) = priority else { return self.refuse(Note::NoPriority) };
+        Ok(Step::CreateRule {
+            listener: facts.listener.clone(),
+            priority,
+            conditions: route::parked(&self.facts.key),
+            target_group: group,
+            parked: true,
+            tags: desired::tags(&self.facts.key),
+        })
+    }
+}
+
+#[derive(Default)]
+struct RouteSteps {
+    steps: Vec<Step>,
+    load_balancer: Option<CreateLoadBalancer>,
+}
+
+struct Group {
+    made: Made<TargetGroupArn>,
+    step: Option<Step>,
+}
+
+fn is_ours(revision: &TaskDefinition, key: &str) -> bool {
+    let tags = revision.content.get("tags").and_then(serde_json::Value::as_array);
+    tags.into_iter().flatten().any(|tag| tag["key"] == "windlass:service" && tag["value"] == key)
+}

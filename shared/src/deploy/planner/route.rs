@@ -1,0 +1,105 @@
+//! The route of a service that is there: opened with the first healthy target, then kept
+//! as the spec says.
+
+use super::{Planner, Stop};
+use crate::deploy::plan::{Made, Step};
+use crate::deploy::report::Note;
+use crate::deploy::{desired, route};
+use crate::facts::{LiveService, RouteFacts, Rule, TargetHealth};
+use crate::spec::{Priority, RouteSpec, ServiceSpec};
+
+impl<'a> Planner<'a> {
+    pub(super) fn keep_route(&mut self, spec: &ServiceSpec, service: &LiveService) -> Result<(), Stop> {
+        let Some(route) = &spec.route else { return Ok(()) };
+        let facts = self.route_facts(route)?;
+        let group = facts.target_group.known().map(|group| group.arn.clone());
+        let Some(group) =
+            group.filter(|group| service.load_balancers.iter().any(|lb| lb.target_group == *group))
+        else {
+            let sections =
+                vec!["route (of a service that was made without Windlass's target group)".to_owned()];
+            return self.refuse(Note::NotBuiltYet { sections, refused: false });
+        };
+        let own = route::own_rule(&facts.rules, &group, &self.facts.key);
+        self.not_taken(route, facts, own)?;
+        let wanted = route.conditions();
+        let health = facts.health.known().copied().unwrap_or_default();
+        match own {
+            Some(rule) if route::same(&rule.conditions, &wanted) => Ok(()),
+            Some(rule) if route::is_parked(rule) => self.open(rule, route, health),
+            Some(rule) => {
+                self.set_conditions(rule, route);
+                Ok(())
+            }
+            // Somebody removed it: made again, open at once if something can answer.
+            None => self.make_rule_again(route, facts, &group, health),
+        }
+    }
+
+    fn open(&mut self, rule: &Rule, route: &RouteSpec, health: TargetHealth) -> Result<(), Stop> {
+        if health.healthy == 0 {
+            let TargetHealth { healthy, registered } = health;
+            return self.refuse(Note::RouteWaits { healthy, registered });
+        }
+        self.set_conditions(rule, route);
+        Ok(())
+    }
+
+    fn set_conditions(&mut self, rule: &Rule, route: &RouteSpec) {
+        self.steps.push(Step::SetRuleConditions {
+            rule: rule.arn.clone(),
+            expected: rule.conditions.clone(),
+            conditions: route.conditions(),
+        });
+    }
+
+    fn make_rule_again(
+        &mut self,
+        route: &RouteSpec,
+        facts: &RouteFacts,
+        group: &crate::id::TargetGroupArn,
+        health: TargetHealth,
+    ) -> Result<(), Stop> {
+        let priority = match route.priority {
+            Priority::Fixed(priority) => Some(priority),
+            Priority::Auto => route::automatic_priority(&route.conditions(), &facts.rules),
+        };
+        let Some(priority) = priority else { return self.refuse(Note::NoPriority) };
+        let parked = health.healthy == 0;
+        self.steps.push(Step::CreateRule {
+            listener: facts.listener.clone(),
+            priority,
+            conditions: if parked { route::parked(&self.facts.key) } else { route.conditions() },
+            target_group: Made::Already(group.clone()),
+            parked,
+            tags: desired::tags(&self.facts.key),
+        });
+        Ok(())
+    }
+
+    pub(super) fn route_facts(&mut self, route: &RouteSpec) -> Result<&'a RouteFacts, Stop> {
+        if route.listener.is_none() && self.settings.listener.is_none() {
+            return self.refuse(Note::NoListener);
+        }
+        match self.need(&self.facts.route, "the listener")? {
+            Some(facts) => Ok(facts),
+            None => self.refuse(Note::NoListener),
+        }
+    }
+
+    /// No other rule has the same conditions.
+    pub(super) fn not_taken(
+        &mut self,
+        route: &RouteSpec,
+        facts: &RouteFacts,
+        own: Option<&Rule>,
+    ) -> Result<(), Stop> {
+        match route::taken_by(&facts.rules, &route.conditions(), own) {
+            Some(rule) => self.refuse(Note::RouteTaken {
+                rule: rule.arn.clone(),
+                priority: rule.priority.unwrap_or_default(),
+            }),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! A service that is there: its image, and what else the spec says of its task.
+
+use std::collections::BTreeMap;
+
+use super::{Planner, Stop};
+use crate::deploy::desired;
+use crate::deploy::plan::{InFlightChange, Made, RolloutSettings, Step};
+use crate::deploy::report::Note;
+use crate::deploy::wanted::Wanted;
+use crate::facts::{Deployment, LiveService, RolloutState};
+use crate::id::{ContainerName, ImageDigest};
+use crate::image::Candidate;
+use crate::ledger::{InFlight, Settled};
+use crate::spec::ServiceSpec;
+use crate::task_definition::TaskDefinition;
+
+impl Planner<'_> {
+    pub(super) fn update(
+        &mut self,
+        wanted: &Wanted,
+        service: &LiveService,
+        chosen: &Candidate,
+    ) -> Result<(), Stop> {
+        let Some(live) = self.need(&self.facts.live_task_definition, "the live task definition")? else {
+            return self.refuse(Note::NotCreatable {
+                reason: format!("its task definition {} is gone", service.task_definition.short()),
+            });
+        };
+        let desired = self.desired(wanted, live, &chosen.digest)?;
+        if desired.same_content(live) {
+            self.nothing_to_roll_out(wanted, service, chosen);
+            return Ok(());
+        }
+        self.may_begin(wanted, &chosen.digest)?;
+        let task_definition = self.revision(desired, live, chosen);
+        self.begin(wanted, chosen, Some(service));
+        let settings = wanted.spec.rollout.as_ref().map(settings_of).filter(|s| differs(s, service));
+        self.steps.push(Step::UpdateService {
+            expected: service.task_definition.clone(),
+            task_definition,
+            settings,
+        });
+        Ok(())
+    }
+
+    /// The live revision with the image pinned, and with what the `task` section says.
+    fn desired(
+        &mut self,
+        wanted: &Wanted,
+        live: &TaskDefinition,
+        digest: &ImageDigest,
+    ) -> Result<TaskDefinition, Stop> {
+        let tracked = self.tracked(&wanted.spec, live)?;
+        let images: BTreeMap<ContainerName, String> = tracked
+            .iter()
+            .map(|(name, registry)| {
+                (name.clone(), format!("{registry}{}@{digest}", wanted.spec.image.repository))
+            })
+            .collect();
+        let mut desired = live.with_images(&images);
+        if let Some(task) = &wanted.spec.task
+            && let Some(image) = images.values().next()
+        {
+            let (key, region) = (&self.facts.key, &self.settings.region);
+            desired = desired::from_spec(Some(&desired), key, task, image, region);
+        }
+        Ok(desired)
+    }
+
+    /// The tracked containers, each with its image's registry (`host/`, or nothing).
+    fn tracked(
+        &mut self,
+        spec: &ServiceSpec,
+        live: &TaskDefinition,
+    ) -> Result<Vec<(ContainerName, String)>, Stop> {
+        let repository = &spec.image.repository;
+        let there = live.images();
+        let own_container = spec.task.as_ref().map(|task| desired::container(&self.facts.key, task));
+        let named: Vec<_> = spec.image.containers.iter().cloned().chain(own_container).collect();
+        let of_repository = |image: Option<&str>| {
+            image.is_some_and(|image| registry_of(image, repository.as_str()).is_some())
+        };
+        let tracked: Vec<_> = if !named.is_empty() {
+            there.iter().filter(|(name, _)| named.contains(name)).collect()
+        } else if there.iter().any(|(_, image)| of_repository(*image)) {
+            there.iter().filter(|(_, image)| of_repository(*image)).collect()
+        } else if there.len() == 1 {
+            there.iter().collect()
+        } else {
+            Vec::new()
+        };
+        if tracked.is_empty()
+            || (!spec.image.containers.is_empty() && tracked.len() < spec.image.containers.len())
+        {
+            return self.refuse(Note::NoTrackedContainer {
+                repository: repository.clone(),
+                containers: there.iter().map(|(name, _)| name.to_string()).collect(),
+            });
+        }
+        let fallback =
+            self.facts.repository.known().and_then(|known| registry_of(&known.uri, repository.as_str()));
+        let located = tracked
+            .into_iter()
+            .map(|(name, image)| {
+                let own = image.and_then(|image| registry_of(image, repository.as_str()));
+                Some((name.clone(), own.or(fallback)?.to_owned()))
+            })
+            .collect::<Option<Vec<_>>>();
+        match located {
+            Some(located) => Ok(located),
+            None => self.refuse(Note::RepositoryMissing { repository: repository.clone() }),
+        }
+    }
+
+    /// The revision to roll out: one that a dead pass registered, or a new one.
+    fn revision(
+        &mut self,
+        desired: TaskDefinition,
+        live: &TaskDefinition,
+        chosen: &Candidate,
+    ) -> Made<crate::id::TaskDefinitionArn> {
+        if let Some(found) = self.leftover(&desired) {
+            return Made::Already(found);
+        }
+        let family = live.family().unwrap_or_else(|| desired::family(&self.facts.key));
+        self.steps.push(Step::RegisterTaskDefinition {
+            family,
+            content: Box::new(TaskDefinition { arn: None, ..desired }),
+            digest: chosen.digest.clone(),
+            replaces: live.arn.clone(),
+        });
+        Made::ByThisPlan
+    }
+
+    /// The family's newest revision, if it says just what is wanted.
+    pub(super) fn leftover(&mut self, desired: &TaskDefinition) -> Option<crate::id::TaskDefinitionArn> {
+        let newest = self.facts.newest_revision.known().filter(|newest| newest.same_content(desired))?;
+        let arn = newest.arn.clone()?;
+        self.notes.push(Note::LeftoverFound { task_definition: arn.clone() });
+        Some(arn)
+    }
+
+    /// The service wants the right revision already. Is it settled, or on its way?
+    fn nothing_to_roll_out(&mut self, wanted: &Wanted, service: &LiveService, chosen: &Candidate) {
+        let Some(primary) = service.deployments.iter().find(|d| d.status == "PRIMARY") else { return };
+        if self.going.is_some() {
+            return;
+        }
+        match primary.rollout {
+            RolloutState::Completed | RolloutState::Unsaid => self.settle(wanted, service, chosen),
+            RolloutState::InProgress | RolloutState::Failed => {
+                self.on_its_way(wanted, service, chosen, primary);
+            }
+        }
+    }
+
+    fn settle(&mut self, wanted: &Wanted, service: &LiveService, chosen: &Candidate) {
+        let settled = Settled {
+            digest: chosen.digest.clone(),
+            tag: Some(chosen.tag.clone()),
+            pushed_at: Some(chosen.pushed_at),
+            task_definition: service.task_definition.clone(),
+            spec: wanted.spec.fingerprint(),
+            policy: wanted.spec.image.policy.canonical_text(),
+            at: self.settled.as_ref().map_or(self.now, |settled| settled.at),
+        };
+        self.settled = Some(settled);
+        self.notes.push(Note::Quiet { digest: chosen.digest.clone(), tag: Some(chosen.tag.clone()) });
+    }
+
+    /// A deployment of the right revision goes on without its record: ECS's rollback to
+    /// what was settled, or one that a dead pass or a person began, which is followed
+    /// from now on so that its failure is not missed.
+    fn on_its_way(
+        &mut self,
+        wanted: &Wanted,
+        service: &LiveService,
+        chosen: &Candidate,
+        primary: &Deployment,
+    ) {
+        let is_return = self.settled.as_ref().is_some_and(|s| s.task_definition == primary.task_definition);
+        if is_return {
+            self.notes.push(Note::RollingBack { to: primary.task_definition.clone() });
+            return;
+        }
+        self.notes.push(Note::TookOver { deployment: primary.id.clone() });
+        self.ledger.in_flight = InFlightChange::Set(Box::new(InFlight {
+            digest: chosen.digest.clone(),
+            tag: Some(chosen.tag.clone()),
+            pushed_at: Some(chosen.pushed_at),
+            task_definition: Some(service.task_definition.clone()),
+            deployment: Some(primary.id.clone()),
+            from_digest: self.settled.as_ref().map(|settled| settled.digest.clone()),
+            from_task_definition: self.settled.as_ref().map(|settled| settled.task_definition.clone()),
+            started_at: primary.created_at,
+            spec: wanted.spec.fingerprint(),
+            policy: wanted.spec.image.policy.canonical_text(),
+        }));
+    }
+}
+
+/// What stands before the repository in an image reference (`host/`, or nothing), if the
+/// reference is one of that repository.
+fn registry_of<'i>(image: &'i str, repository: &str) -> Option<&'i str> {
+    let name = image.split_once('@').map_or(image, |(name, _)| name);
+    // A colon after the last slash begins a tag; one before it is the registry's port.
+    let name = match name.rsplit_once(':') {
+        Some((before, tag)) if !tag.contains('/') => before,
+        _ => name,
+    };
+    let registry = name.strip_suffix(repository)?;
+    (registry.is_empty() || registry.ends_with('/')).then_some(registry).filter(|r| is_registry(r))
+}
+
+/// `host/` with a dot, a port, or `localhost`: else `team/` of `team/shop` would be taken
+/// for the registry of `shop`.
+fn is_registry(registry: &str) -> bool {
+    let host = registry.trim_end_matches('/');
+    registry.is_empty() || (!host.contains('/') && (host.contains(['.', ':']) || host == "localhost"))
+}
+
+/// A `rollout` section in ECS's words.
+pub(super) fn settings_of(rollout: &crate::spec::RolloutSpec) -> RolloutSettings {
+    RolloutSettings {
+        min_healthy_percent: rollout.min_healthy_percent,
+        max_percent: rollout.max_percent,
+        circuit_breaker: rollout.circuit_breaker,
+        alarms: rollout.alarms.clone(),
+    }
+}
+
+fn differs(settings: &RolloutSettings, service: &LiveService) -> bool {
+    settings.min_healthy_percent != service.min_healthy_percent
+        || settings.max_percent != service.max_percent
+        || settings.circuit_breaker != (service.circuit_breaker.enable && service.circuit_breaker.rollback)
+        || !settings.alarms.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::registry_of;
+
+    #[test]
+    fn an_image_belongs_to_its_whole_repository_name() {
+        for (image, repository, registry) in [
+            (
+                "123.dkr.ecr.eu-central-1.amazonaws.com/shop:v1",
+                "shop",
+                Some("123.dkr.ecr.eu-central-1.amazonaws.com/"),
+            ),
+            ("localhost:4566/shop@sha256:ab", "shop", Some("localhost:4566/")),
+            ("localhost:4566/shop:v1@sha256:ab", "shop", Some("localhost:4566/")),
+            ("localhost:4566/shop", "shop", Some("localhost:4566/")),
+            ("localhost:4566/team/shop:v1", "team/shop", Some("localhost:4566/")),
+            ("localhost:4566/team/shop:v1", "shop", None),
+            ("localhost:4566/workshop:v1", "shop", None),
+            ("team/shop", "shop", None),
+            ("shop:v1", "shop", Some("")),
+        ] {
+            assert_eq!(registry_of(image, repository), registry, "{image} of {repository}");
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! What a pass leaves behind: the row's next state, and the item of its history.
+//!
+//! # Flow
+//!
+//! 1. [`ended`]: releases whose end was seen go into the history *first*. Killed after
+//!    that, the next pass sees the same end again and says it again: twice is better than
+//!    never.
+//! 2. [`intent`]: the state with the rollout that is about to begin, written before
+//!    `UpdateService`.
+//! 3. [`after`]: the state with what the steps made, written as the lease is let go.
+
+use super::plan::{InFlightChange, Plan, StepOutcome};
+use super::report::Note;
+use crate::id::{Actor, DeploymentId, FencingToken, TaskDefinitionArn, Timestamp};
+use crate::ledger::{PassRecord, SCHEMA, ServiceRow, ServiceState, StepRecord};
+
+/// What the steps made, as far as they came.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Made {
+    /// Each step that was tried, with its end, in order. Fewer than the plan's where one
+    /// did not go through.
+    pub outcomes: Vec<StepOutcome>,
+    /// The revision that was registered, or found.
+    pub task_definition: Option<TaskDefinitionArn>,
+    /// The deployment that was begun.
+    pub deployment: Option<DeploymentId>,
+}
+
+/// In which pass something was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Context {
+    /// When.
+    pub now: Timestamp,
+    /// Under which token.
+    pub token: FencingToken,
+    /// What rang.
+    pub cause: String,
+    /// Who.
+    pub by: Actor,
+}
+
+/// The history's item of releases that ended; `None` if none did.
+pub fn ended(plan: &Plan, row: &ServiceRow, context: &Context) -> Option<PassRecord> {
+    let has_ended = !plan.ledger.ended.is_empty();
+    has_ended.then(|| PassRecord { ended: plan.ledger.ended.clone(), ..blank(plan, row, context) })
+}
+
+/// The history's item of a pass that had steps; `None` if it had none.
+pub fn steps(plan: &Plan, row: &ServiceRow, made: &Made, context: &Context) -> Option<PassRecord> {
+    if plan.steps.is_empty() {
+        return None;
+    }
+    let steps = plan
+        .steps
+        .iter()
+        .zip(&made.outcomes)
+        .map(|(step, outcome)| StepRecord { step: step.to_string(), outcome: outcome.to_string() });
+    let began = match &plan.ledger.in_flight {
+        InFlightChange::Set(begun) if made.deployment.is_some() => {
+            let mut begun = (**begun).clone();
+            begun.deployment.clone_from(&made.deployment);
+            begun.task_definition = made.task_definition.clone().or(begun.task_definition);
+            Some(begun)
+        }
+        InFlightChange::Set(_) | InFlightChange::Keep | InFlightChange::Clear => None,
+    };
+    Some(PassRecord { steps: steps.collect(), began, ..blank(plan, row, context) })
+}
+
+fn blank(plan: &Plan, row: &ServiceRow, context: &Context) -> PassRecord {
+    PassRecord {
+        schema: SCHEMA,
+        key: plan.key.clone(),
+        at: context.now,
+        generation: row.state.generation + 1,
+        token: context.token,
+        cause: context.cause.clone(),
+        by: context.by.clone(),
+        steps: Vec::new(),
+        report: plan.report.iter().map(ToString::to_string).collect(),
+        began: None,
+        ended: Vec::new(),
+    }
+}
+
+/// The row's state before any step: ends taken in, the intent set.
+pub fn intent(state: &ServiceState, plan: &Plan, now: Timestamp) -> ServiceState {
+    let mut next = state.clone();
+    next.schema = SCHEMA;
+    let does_something = !plan.steps.is_empty() || !plan.ledger.ended.is_empty();
+    next.generation += u64::from(does_something);
+    next.repository = if plan.is_not_tracked() { None } else { plan.repository.clone().or(next.repository) };
+    if let Some(settled) = &plan.ledger.settled {
+        next.settled = Some(settled.clone());
+    }
+    match &plan.ledger.in_flight {
+        InFlightChange::Keep => {}
+        InFlightChange::Clear => next.in_flight = None,
+        InFlightChange::Set(begun) => next.in_flight = Some((**begun).clone()),
+    }
+    if let Some(last) = plan.ledger.ended.last() {
+        next.last_release = Some(last.clone());
+    }
+    next.last_report = plan.report.iter().map(ToString::to_string).collect();
+    next.looked_at = Some(now);
+    next
+}
+
+/// The row's state after the steps.
+pub fn after(intent: ServiceState, plan: &Plan, made: &Made) -> ServiceState {
+    let mut next = intent;
+    if let Some(in_flight) = &mut next.in_flight
+        && matches!(plan.ledger.in_flight, InFlightChange::Set(_))
+    {
+        in_flight.task_definition = made.task_definition.clone().or(in_flight.task_definition.take());
+        in_flight.deployment = made.deployment.clone().or(in_flight.deployment.take());
+    }
+    for (step, outcome) in plan.steps.iter().zip(&made.outcomes) {
+        if !outcome.goes_on() {
+            next.last_report.push(format!("{step}: {outcome}"));
+        }
+    }
+    let all_went_through =
+        made.outcomes.len() == plan.steps.len() && made.outcomes.iter().all(StepOutcome::goes_on);
+    next.unfinished = !all_went_through || plan.report.iter().any(leaves_open);
+    next
+}
+
+/// Whether the state says anything that the row does not: when the pass looked is not
+/// worth a write.
+pub fn is_news(before: &ServiceState, after: &ServiceState) -> bool {
+    ServiceState { looked_at: None, ..before.clone() } != ServiceState { looked_at: None, ..after.clone() }
+}
+
+/// Whether the sweep should look again although nothing rings. What follows a rollout is
+/// kept by `in_flight`, and what waits for another image by the images themselves.
+fn leaves_open(note: &Note) -> bool {
+    match note {
+        Note::Quiet { .. }
+        | Note::RollingOut { .. }
+        | Note::Overdue { .. }
+        | Note::TookOver { .. }
+        | Note::LeftoverFound { .. }
+        | Note::Quarantined { .. }
+        | Note::NotTracked { .. }
+        | Note::NotBuiltYet { refused: false, .. } => false,
+        Note::SpecRefused { .. }
+        | Note::LabelsRefused { .. }
+        | Note::NotBuiltYet { refused: true, .. }
+        | Note::Unreadable { .. }
+        | Note::ClusterMissing { .. }
+        | Note::ServiceLeaving { .. }
+        | Note::OtherController { .. }
+        | Note::NotCreatable { .. }
+        | Note::RepositoryMissing { .. }
+        | Note::NoImage { .. }
+        | Note::WrongArchitecture { .. }
+        | Note::ImageGone { .. }
+        | Note::WouldDowngrade { .. }
+        | Note::NoTrackedContainer { .. }
+        | Note::Held { .. }
+        | Note::RollingBack { .. }
+        | Note::RouteTaken { .. }
+        | Note::RouteWaits { .. }
+        | Note::NoListener
+        | Note::NoPriority => true,
+    }
+}

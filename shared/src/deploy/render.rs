@@ -1,0 +1,150 @@
+//! A plan as people read it: what `windlass plan` prints, and what the history keeps.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use super::plan::{InFlightChange, Made, Plan, Step};
+use crate::facts::RuleConditions;
+use crate::task_definition::TaskDefinition;
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.key)?;
+        for note in &self.report {
+            writeln!(f, "  {note}")?;
+        }
+        for ended in &self.ledger.ended {
+            writeln!(f, "  ended: {} {}", ended.digest.short(), ended.outcome)?;
+        }
+        for digest in self.ledger.quarantine.keys() {
+            writeln!(f, "  quarantine: {}", digest.short())?;
+        }
+        if let InFlightChange::Set(intent) = &self.ledger.in_flight
+            && !self.steps.is_empty()
+        {
+            let tag = intent.tag.as_ref().map(|tag| format!("{tag} ")).unwrap_or_default();
+            let from = intent.from_digest.as_ref().map_or("nothing", |from| from.short());
+            writeln!(f, "  release: {tag}{} (from {from})", intent.digest.short())?;
+        }
+        for (number, step) in self.steps.iter().enumerate() {
+            writeln!(f, "  {}. {step}", number + 1)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RegisterTaskDefinition { family, content, replaces, .. } => {
+                match replaces {
+                    Some(replaces) => write!(f, "register {family}, from {}", replaces.short())?,
+                    None => write!(f, "register {family}")?,
+                }
+                for (name, image) in content.images() {
+                    write!(f, "; {name}: {}", image.unwrap_or("no image"))?;
+                }
+                Ok(())
+            }
+            Self::CreateTargetGroup(group) => {
+                write!(
+                    f,
+                    "create target group {} ({} targets, port {}, health check {})",
+                    group.name, group.target_type, group.port, group.health.path
+                )
+            }
+            Self::CreateRule { priority, conditions, parked: false, .. } => {
+                write!(f, "create rule {priority}: {conditions}")
+            }
+            Self::CreateRule { priority, .. } => {
+                write!(f, "create rule {priority}, parked until a target is healthy")
+            }
+            Self::SetRuleConditions { conditions, .. } => {
+                write!(f, "set the rule's conditions: {conditions}")
+            }
+            Self::CreateService(service) => {
+                write!(
+                    f,
+                    "create the service with {} task(s) of {}",
+                    service.desired,
+                    made(&service.task_definition)
+                )
+            }
+            Self::UpdateService { expected, task_definition, settings } => {
+                write!(f, "update the service: {} → {}", expected.short(), made(task_definition))?;
+                match settings {
+                    Some(settings) => write!(
+                        f,
+                        ", healthy {} % to {} %, circuit breaker {}",
+                        settings.min_healthy_percent,
+                        settings.max_percent,
+                        if settings.circuit_breaker { "on" } else { "off" }
+                    ),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+fn made(arn: &Made<crate::id::TaskDefinitionArn>) -> &str {
+    match arn {
+        Made::Already(arn) => arn.short(),
+        Made::ByThisPlan => "the new revision",
+    }
+}
+
+impl fmt::Display for RuleConditions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = Vec::new();
+        for (what, values) in
+            [("host", &self.hosts), ("path", &self.paths), ("method", &self.methods), ("query", &self.query)]
+        {
+            if !values.is_empty() {
+                parts.push(format!("{what} {}", values.join(" or ")));
+            }
+        }
+        parts.extend(
+            self.headers.iter().map(|(name, values)| format!("header {name} {}", values.join(" or "))),
+        );
+        parts.extend(self.other.iter().cloned());
+        if parts.is_empty() { f.write_str("everything") } else { f.write_str(&parts.join(" and ")) }
+    }
+}
+
+/// What changes from one revision to the next, a line each: `containerDefinitions[web].image: a → b`.
+pub fn difference(from: &TaskDefinition, to: &TaskDefinition) -> Vec<String> {
+    let mut lines = Vec::new();
+    walk("", &Value::Object(from.content.clone()), &Value::Object(to.content.clone()), &mut lines);
+    lines
+}
+
+fn walk(path: &str, from: &Value, to: &Value, lines: &mut Vec<String>) {
+    match (from, to) {
+        (Value::Object(a), Value::Object(b)) => {
+            let names: std::collections::BTreeSet<_> = a.keys().chain(b.keys()).collect();
+            for name in names {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                walk(&path, a.get(name).unwrap_or(&Value::Null), b.get(name).unwrap_or(&Value::Null), lines);
+            }
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            for (at, (a, b)) in a.iter().zip(b).enumerate() {
+                let name =
+                    b.get("name").and_then(Value::as_str).map_or_else(|| at.to_string(), str::to_owned);
+                walk(&format!("{path}[{name}]"), a, b, lines);
+            }
+        }
+        (a, b) if a == b => {}
+        (a, b) => lines.push(format!("{path}: {} → {}", brief(a), brief(b))),
+    }
+}
+
+fn brief(value: &Value) -> String {
+    match value {
+        Value::Null => "(nothing)".into(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}

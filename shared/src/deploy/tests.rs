@@ -1,0 +1,7 @@
+//! The planner over small worlds: a world in three lines, the plan as people read it.
+
+mod breaking;
+mod creating;
+mod pushing;
+mod rolling;
+mod world;

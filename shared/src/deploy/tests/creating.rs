@@ -1,0 +1,196 @@
+//! A service that is wanted and not there, and its route.
+
+use std::collections::BTreeMap;
+
+use super::world::{World, digest};
+use crate::deploy::{Note, route};
+use crate::facts::{Fact, RolloutState, RuleConditions, ServiceLoadBalancer, TargetGroup, TargetHealth};
+use crate::ledger::Hold;
+
+const SPEC: &str = "
+image: {repository: shop, policy: latest}
+task: {cpu: 256, memory: 512, port: 8080}
+route: {paths: ['/shop/*']}
+";
+
+#[test]
+fn a_wanted_service_is_made_with_its_group_a_parked_rule_and_a_pinned_revision() {
+    insta::assert_snapshot!(World::empty(SPEC).plan(), @"
+    main/shop
+      release: latest aaaaaaaaaaaa (from nothing)
+      1. register main-shop; shop: registry.example/shop@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+      2. create target group shop-cd08adcc (instance targets, port 8080, health check /)
+      3. create rule 48730, parked until a target is healthy
+      4. create the service with 1 task(s) of the new revision
+    ");
+}
+
+#[test]
+fn without_a_task_section_it_is_said_what_is_missing() {
+    let plan = World::empty("image: {repository: shop, policy: latest}").plan();
+    assert_eq!(plan.steps, []);
+    insta::assert_snapshot!(plan, @"
+    main/shop
+      refused: the service does not exist and cannot be created: the spec has no `task` section; add one, or create the service yourself
+    ");
+}
+
+#[test]
+fn a_route_that_another_rule_answers_is_refused_before_anything_is_made() {
+    let plan = World::empty(SPEC).rule(100, &["/shop/*"]).plan();
+    assert_eq!(plan.steps, []);
+    insta::assert_snapshot!(plan, @"
+    main/shop
+      refused: rule 100 of the listener already answers the same requests (rule-100); choose another path or host, or remove that rule
+    ");
+}
+
+#[test]
+fn an_unknown_cluster_is_refused_by_its_name() {
+    let mut world = World::empty(SPEC);
+    world.facts.cluster = Fact::Absent;
+    let plan = world.plan();
+    assert_eq!(plan.steps, []);
+    insta::assert_snapshot!(plan, @"
+    main/shop
+      refused: cluster main is missing; create it, or correct the cluster's name in the spec
+    ");
+}
+
+#[test]
+fn a_missing_repository_is_refused_by_its_name() {
+    let mut world = World::empty(SPEC);
+    world.facts.images = Fact::Absent;
+    let plan = world.plan();
+    assert!(matches!(plan.report[..], [Note::RepositoryMissing { .. }]), "{plan}");
+}
+
+#[test]
+fn a_spec_that_does_not_read_is_refused_with_every_fault() {
+    let plan = World::empty("image: {repositry: shop}").plan();
+    assert!(matches!(plan.report[..], [Note::SpecRefused { .. }]), "{plan}");
+}
+
+#[test]
+fn a_held_service_is_not_made_either() {
+    let mut world = World::empty(SPEC);
+    world.row.hold = Some(Hold { by: "ann".into(), reason: "not yet".into(), at: super::world::at(1) });
+    let plan = world.plan();
+    assert!(plan.steps.is_empty() && matches!(plan.report[..], [Note::Held { .. }]), "{plan}");
+}
+
+#[test]
+fn sections_that_are_not_acted_on_yet_are_refused_and_not_passed_over() {
+    let plan = World::empty(&format!("{SPEC}rollout: {{strategy: blue_green, bake_minutes: 5}}\n")).plan();
+    assert!(
+        plan.steps.is_empty() && matches!(plan.report[..], [Note::NotBuiltYet { refused: true, .. }]),
+        "{plan}"
+    );
+}
+
+/// The service of [`SPEC`] was made, and its rule is as `conditions` say.
+fn made(conditions: RuleConditions, healthy: u32) -> World {
+    let mut world = World::specified(SPEC);
+    let key = world.facts.key.clone();
+    world.facts.route = World::empty(SPEC).facts.route;
+    let tags = BTreeMap::from([("windlass:service".to_owned(), key.to_string())]);
+    world = world.rule(900, &[]);
+    let Fact::Known(facts) = &mut world.facts.route else { panic!() };
+    facts.rules[0].conditions = conditions;
+    facts.rules[0].forwards = vec![("group".into(), 1)];
+    facts.rules[0].tags.clone_from(&tags);
+    facts.health = Fact::Known(TargetHealth { healthy, registered: 2 });
+    facts.target_group = Fact::Known(TargetGroup {
+        arn: "group".into(),
+        name: crate::names::target_group(&key),
+        load_balancers: vec!["lb".into()],
+        tags,
+    });
+    let first = World::empty(SPEC).plan();
+    let crate::deploy::Step::RegisterTaskDefinition { content, .. } = first.steps[0].clone() else {
+        panic!("{first}")
+    };
+    world = world.deployments(vec![super::world::deployment(1, 7, RolloutState::Completed)], 'a');
+    let mut live = *content;
+    live.arn = Some(world.service().task_definition.clone());
+    world.facts.live_task_definition = Fact::Known(live.clone());
+    world.facts.newest_revision = Fact::Known(live);
+    world.service().load_balancers =
+        vec![ServiceLoadBalancer { target_group: "group".into(), container: "shop".into(), port: 8080 }];
+    world
+}
+
+#[test]
+fn the_route_stays_parked_until_a_target_is_healthy() {
+    let plan = made(route::parked(&"main/shop".parse().unwrap()), 0).plan();
+    assert_eq!(plan.steps, []);
+    insta::assert_snapshot!(plan, @"
+    main/shop
+      quiet: latest (aaaaaaaaaaaa) is live
+      waiting: the route opens with the first healthy target (0 of 2 healthy)
+    ");
+}
+
+#[test]
+fn the_route_opens_with_the_first_healthy_target() {
+    insta::assert_snapshot!(made(route::parked(&"main/shop".parse().unwrap()), 1).plan(), @"
+    main/shop
+      quiet: latest (aaaaaaaaaaaa) is live
+      1. set the rule's conditions: path /shop/*
+    ");
+}
+
+#[test]
+fn a_route_that_is_as_wanted_is_left_alone() {
+    let conditions = RuleConditions { paths: vec!["/shop/*".into()], ..RuleConditions::default() };
+    let plan = made(conditions, 2).plan();
+    assert_eq!(plan.steps, [], "{plan}");
+}
+
+const LABELS: [(&str, &str); 5] = [
+    ("windlass.service", "shop"),
+    ("windlass.path", "/shop/*"),
+    ("windlass.port", "8080"),
+    ("windlass.cpu", "128"),
+    ("windlass.memory", "256"),
+];
+
+fn labelled(world: World) -> World {
+    let mut world = world.content('a', crate::id::Architecture::Amd64, &LABELS);
+    world.facts.parameter = Fact::Absent;
+    world
+}
+
+#[test]
+fn labels_alone_make_a_service_where_the_stack_allows_it() {
+    let mut world = labelled(World::empty(SPEC));
+    world.settings.guard_rails = crate::spec::GuardRails {
+        enabled: true,
+        clusters: std::collections::BTreeSet::from(["main".into()]),
+        path_prefixes: vec!["/shop/".into()],
+        hosts: Vec::new(),
+        max_cpu: 256,
+        max_memory: 512,
+        max_desired: 2,
+    };
+    insta::assert_snapshot!(world.plan(), @"
+    main/shop
+      release: v1.0.0 aaaaaaaaaaaa (from nothing)
+      1. register main-shop; shop: registry.example/shop@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+      2. create target group shop-cd08adcc (instance targets, port 8080, health check /)
+      3. create rule 48730, parked until a target is healthy
+      4. create the service with 1 task(s) of the new revision
+    ");
+}
+
+#[test]
+fn labels_are_refused_where_the_stack_does_not_allow_them() {
+    let plan = labelled(World::empty(SPEC)).plan();
+    assert_eq!(plan.steps, []);
+    insta::assert_snapshot!(plan, @"
+    main/shop
+      refused: no service is made from the labels of shop
+    the stack makes no services from labels: allow it with its label parameters, or write a spec and `windlass apply` it
+    ");
+    assert!(!plan.ledger.quarantine.contains_key(&digest('a')));
+}

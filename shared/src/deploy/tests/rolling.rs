@@ -1,0 +1,173 @@
+//! A rollout in flight: followed by its own id, its end recorded once.
+
+use super::world::{World, at, deployment, digest, image_of, revision};
+use crate::deploy::Note;
+use crate::deploy::plan::InFlightChange;
+use crate::facts::{Fact, RolloutState, ServiceDeployment, StoppedContainer, StoppedTask};
+use crate::ledger::Outcome;
+
+fn pushed() -> World {
+    World::tracked("shop:latest").image('b', "v1.1.0", 49).in_flight('b')
+}
+
+fn crashed() -> Fact<Vec<StoppedTask>> {
+    Fact::Known(vec![StoppedTask {
+        arn: "task".into(),
+        stop_code: Some("EssentialContainerExited".into()),
+        stopped_reason: None,
+        containers: vec![StoppedContainer { name: "web".into(), exit_code: Some(1), reason: None }],
+        stopped_at: None,
+    }])
+}
+
+#[test]
+fn a_rollout_that_goes_on_is_waited_for_without_a_step() {
+    let world = pushed().deployments(
+        vec![deployment(2, 8, RolloutState::InProgress), deployment(1, 7, RolloutState::Completed)],
+        'b',
+    );
+    let plan = world.plan();
+    assert_eq!(plan.steps, []);
+    insta::assert_snapshot!(plan, @"
+    main/shop
+      rolling out: bbbbbbbbbbbb as ecs-svc/2, 2 of 2 running
+    ");
+}
+
+#[test]
+fn a_rollout_that_ended_well_is_live_and_settled() {
+    let plan = pushed().deployments(vec![deployment(2, 8, RolloutState::Completed)], 'b').plan();
+    assert_eq!(plan.ledger.ended[0].outcome, Outcome::Live);
+    assert_eq!(plan.ledger.settled.as_ref().unwrap().digest, digest('b'));
+    assert_eq!(plan.ledger.in_flight, InFlightChange::Clear);
+    insta::assert_snapshot!(plan, @"
+    main/shop
+      quiet: latest (bbbbbbbbbbbb) is live
+      ended: bbbbbbbbbbbb live
+    ");
+}
+
+#[test]
+fn a_failed_rollout_is_quarantined_with_the_reason_that_a_person_needs() {
+    let mut failed = deployment(2, 8, RolloutState::Failed);
+    failed.reason = "ECS deployment circuit breaker: tasks failed to start.".into();
+    let mut world = pushed().deployments(vec![deployment(3, 7, RolloutState::InProgress), failed], 'a');
+    world.facts.stopped_tasks = crashed();
+    let plan = world.plan();
+    assert_eq!(plan.steps, [], "the failed digest is not deployed again");
+    assert_eq!(plan.ledger.ended[0].outcome, Outcome::RolledBack);
+    insta::assert_snapshot!(plan.ledger.quarantine[&digest('b')].reason, @"ECS deployment circuit breaker: tasks failed to start; 1 × EssentialContainerExited [web exit 1]");
+}
+
+#[test]
+fn a_newer_push_during_a_rollback_is_rolled_out_at_once() {
+    let mut failed = deployment(2, 8, RolloutState::Failed);
+    failed.reason = "ECS deployment circuit breaker: tasks failed to start.".into();
+    let world = pushed()
+        .image('c', "v1.2.0", 55)
+        .deployments(vec![deployment(3, 7, RolloutState::InProgress), failed], 'a');
+    insta::assert_snapshot!(world.plan(), @"
+    main/shop
+      ended: bbbbbbbbbbbb rolled back
+      quarantine: bbbbbbbbbbbb
+      release: latest cccccccccccc (from aaaaaaaaaaaa)
+      1. register shop, from shop:7; web: registry.example/shop@sha256:cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc
+      2. update the service: shop:7 → the new revision
+    ");
+}
+
+#[test]
+fn a_newer_push_during_a_rollout_supersedes_it() {
+    let world = pushed().image('c', "v1.2.0", 55).deployments(
+        vec![deployment(2, 8, RolloutState::InProgress), deployment(1, 7, RolloutState::Completed)],
+        'b',
+    );
+    let plan = world.plan();
+    assert_eq!(plan.ledger.ended[0].outcome, Outcome::Superseded);
+    insta::assert_snapshot!(plan, @"
+    main/shop
+      rolling out: bbbbbbbbbbbb as ecs-svc/2, 2 of 2 running
+      ended: bbbbbbbbbbbb superseded
+      release: latest cccccccccccc (from aaaaaaaaaaaa)
+      1. register shop, from shop:8; web: registry.example/shop@sha256:cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc
+      2. update the service: shop:8 → the new revision
+    ");
+}
+
+#[test]
+fn a_function_killed_after_update_service_finds_its_rollout_by_the_revision() {
+    let mut world = pushed().deployments(vec![deployment(2, 8, RolloutState::InProgress)], 'b');
+    let in_flight = world.row.state.in_flight.as_mut().unwrap();
+    (in_flight.deployment, in_flight.task_definition) = (None, None);
+    world.facts.newest_revision = Fact::Known(revision(8, &image_of(&digest('b'))));
+    let plan = world.plan();
+    assert_eq!(plan.steps, []);
+    let InFlightChange::Set(followed) = &plan.ledger.in_flight else { panic!("it is followed from now on") };
+    assert_eq!(followed.deployment.as_ref().unwrap().as_str(), "ecs-svc/2");
+    assert!(plan.report.iter().any(|note| matches!(note, Note::TookOver { .. })));
+}
+
+#[test]
+fn a_function_killed_before_update_service_begins_again_with_the_same_revision() {
+    let mut world = pushed();
+    let in_flight = world.row.state.in_flight.as_mut().unwrap();
+    (in_flight.deployment, in_flight.task_definition) = (None, None);
+    world.facts.newest_revision = Fact::Known(revision(8, &image_of(&digest('b'))));
+    world.facts.service_deployments = Fact::Known(Vec::new());
+    insta::assert_snapshot!(world.plan(), @"
+    main/shop
+      found: shop:8 was registered by an earlier pass and is used
+      release: latest bbbbbbbbbbbb (from aaaaaaaaaaaa)
+      1. update the service: shop:7 → shop:8
+    ");
+}
+
+#[test]
+fn a_rollback_that_was_over_before_anybody_looked_is_found_in_the_history() {
+    let mut world = pushed().deployments(vec![deployment(3, 7, RolloutState::Completed)], 'a');
+    world.facts.service_deployments = Fact::Known(vec![ServiceDeployment {
+        arn: "arn".into(),
+        created_at: at(51),
+        status: "ROLLBACK_SUCCESSFUL".into(),
+        reason: "ECS deployment circuit breaker: tasks failed to start.".into(),
+        task_definition: revision(8, "").arn,
+    }]);
+    let plan = world.plan();
+    assert!(plan.ledger.quarantine.contains_key(&digest('b')), "{plan}");
+    assert_eq!(plan.steps, []);
+}
+
+#[test]
+fn as_long_as_the_standing_cannot_be_told_nothing_is_begun() {
+    let world =
+        pushed().image('c', "v1.2.0", 55).deployments(vec![deployment(3, 7, RolloutState::Completed)], 'a');
+    let plan = world.plan();
+    assert!(plan.steps.is_empty() && plan.ledger.in_flight == InFlightChange::Keep, "{plan}");
+}
+
+#[test]
+fn a_deployment_that_a_person_began_is_followed_so_that_its_failure_is_not_missed() {
+    let world = World::tracked("shop:latest")
+        .image('b', "v1.1.0", 49)
+        .deployments(vec![deployment(2, 8, RolloutState::InProgress)], 'b');
+    let plan = world.plan();
+    assert!(matches!(plan.ledger.in_flight, InFlightChange::Set(_)), "{plan}");
+}
+
+#[test]
+fn ecs_returning_to_what_was_settled_is_not_taken_for_a_release() {
+    let world =
+        World::tracked("shop:latest").deployments(vec![deployment(3, 7, RolloutState::InProgress)], 'a');
+    let plan = world.plan();
+    assert_eq!(plan.ledger.in_flight, InFlightChange::Keep);
+    assert!(matches!(plan.report[..], [Note::RollingBack { .. }]), "{plan}");
+}
+
+#[test]
+fn a_rollout_that_never_ends_is_said_to_be_overdue() {
+    let mut world = pushed().deployments(vec![deployment(2, 8, RolloutState::InProgress)], 'b');
+    world.now = at(50 + 31);
+    world.service().circuit_breaker.enable = false;
+    let plan = world.plan();
+    assert!(plan.report.iter().any(|note| matches!(note, Note::Overdue { .. })), "{plan}");
+}

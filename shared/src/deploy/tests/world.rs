@@ -1,0 +1,261 @@
+//! A small world: service main/shop with one container, live on image v1.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
+
+use crate::deploy::{Plan, Settings, check, plan};
+use crate::facts::{
+    CircuitBreaker, ClusterFacts, Deployment, Fact, ImageContent, ImageFact, LiveService, ParameterText,
+    RepositoryFacts, RolloutState, RouteFacts, Rule, RuleConditions, ServiceFacts,
+};
+use crate::id::{Architecture, ImageDigest, ServiceKey, Timestamp};
+use crate::ledger::{InFlight, ServiceRow, Settled};
+use crate::spec::GuardRails;
+use crate::task_definition::TaskDefinition;
+
+/// A digest of one repeated hex digit.
+pub(super) fn digest(digit: char) -> ImageDigest {
+    format!("sha256:{}", digit.to_string().repeat(64)).parse().unwrap()
+}
+
+/// `minutes` after the world's beginning.
+pub(super) fn at(minutes: i64) -> Timestamp {
+    Timestamp::from_second(1_767_225_600 + minutes * 60).unwrap()
+}
+
+pub(super) fn revision(number: u32, image: &str) -> TaskDefinition {
+    let arn = format!("arn:aws:ecs:eu-central-1:123456789012:task-definition/shop:{number}");
+    TaskDefinition::from_described(&json!({"taskDefinition": {
+        "taskDefinitionArn": arn, "family": "shop", "revision": number, "status": "ACTIVE",
+        "containerDefinitions": [{"name": "web", "image": image, "newIn2027": true}],
+    }}))
+    .unwrap()
+}
+
+pub(super) fn image_of(digest: &ImageDigest) -> String {
+    format!("registry.example/shop@{digest}")
+}
+
+pub(super) fn deployment(number: u32, revision: u32, rollout: RolloutState) -> Deployment {
+    Deployment {
+        id: format!("ecs-svc/{number}").into(),
+        status: "PRIMARY".into(),
+        task_definition: format!("arn:aws:ecs:eu-central-1:123456789012:task-definition/shop:{revision}")
+            .into(),
+        rollout,
+        reason: String::new(),
+        desired: 2,
+        running: 2,
+        failed_tasks: 0,
+        created_at: at(1),
+    }
+}
+
+pub(super) struct World {
+    pub(super) facts: ServiceFacts,
+    pub(super) row: ServiceRow,
+    pub(super) settings: Settings,
+    pub(super) now: Timestamp,
+}
+
+impl World {
+    /// main/shop is tracked by its tag with this compact policy, runs v1 (digest a…a) as
+    /// shop:7, and that is settled.
+    pub(super) fn tracked(track: &str) -> Self {
+        let key = ServiceKey::new("main", "shop");
+        let live = revision(7, &image_of(&digest('a')));
+        let mut world = Self {
+            facts: ServiceFacts {
+                key: key.clone(),
+                cluster: Fact::Known(ClusterFacts {
+                    name: "main".into(),
+                    status: "ACTIVE".into(),
+                    architectures: BTreeSet::from([Architecture::Amd64]),
+                }),
+                parameter: Fact::Absent,
+                service: Fact::Known(service(track)),
+                live_task_definition: Fact::Known(live.clone()),
+                newest_revision: Fact::Known(live),
+                repository: Fact::Known(RepositoryFacts {
+                    name: "shop".into(),
+                    uri: "registry.example/shop".into(),
+                }),
+                images: Fact::Known(Vec::new()),
+                inspected: BTreeMap::new(),
+                route: Fact::NotAsked,
+                stopped_tasks: Fact::NotAsked,
+                service_deployments: Fact::NotAsked,
+            },
+            row: ServiceRow::new(key),
+            settings: Settings {
+                region: "eu-central-1".into(),
+                listener: Some("listener".into()),
+                guard_rails: GuardRails::default(),
+                actor: "deploy".into(),
+            },
+            now: at(60),
+        }
+        .image('a', "v1.0.0", 0);
+        world.settle();
+        world
+    }
+
+    /// The same, and the spec comes from a parameter.
+    pub(super) fn specified(spec: &str) -> Self {
+        let mut world = Self::tracked("shop:latest");
+        world.service().tags.clear();
+        world.row.state.settled = None;
+        world.facts.parameter = Fact::Known(ParameterText {
+            name: "/windlass/services/main/shop".into(),
+            version: 1,
+            text: spec.into(),
+        });
+        world
+    }
+
+    /// Nothing of the service exists yet; this spec wants it.
+    pub(super) fn empty(spec: &str) -> Self {
+        let mut world = Self::specified(spec);
+        world.facts.service = Fact::Absent;
+        world.facts.live_task_definition = Fact::NotAsked;
+        world.facts.newest_revision = Fact::Absent;
+        world.facts.route = Fact::Known(RouteFacts {
+            listener: "listener".into(),
+            vpc: "vpc-1".into(),
+            rules: Vec::new(),
+            target_group: Fact::Absent,
+            health: Fact::NotAsked,
+        });
+        world
+    }
+
+    /// An image of the cluster's architecture was pushed, `latest` moved to it.
+    pub(super) fn image(mut self, digit: char, tag: &str, minute: i64) -> Self {
+        let Fact::Known(images) = &mut self.facts.images else { panic!("no images in this world") };
+        for other in images.iter_mut() {
+            other.tags.remove(&"latest".into());
+            other.tags.remove(&tag.into());
+        }
+        images.push(ImageFact {
+            digest: digest(digit),
+            tags: BTreeSet::from([tag.into(), "latest".into()]),
+            pushed_at: at(minute),
+            manifest_media_type: Some("application/vnd.oci.image.manifest.v1+json".into()),
+            artifact_media_type: Some("application/vnd.oci.image.config.v1+json".into()),
+            status: Some("ACTIVE".into()),
+        });
+        self.content(digit, Architecture::Amd64, &[])
+    }
+
+    pub(super) fn content(
+        mut self,
+        digit: char,
+        architecture: Architecture,
+        labels: &[(&str, &str)],
+    ) -> Self {
+        let content = ImageContent {
+            digest: digest(digit),
+            repository: "shop".into(),
+            architectures: BTreeSet::from([architecture]),
+            labels: labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        };
+        self.facts.inspected.insert(digest(digit), Fact::Known(content));
+        self
+    }
+
+    pub(super) fn without_image(mut self, digit: char) -> Self {
+        let Fact::Known(images) = &mut self.facts.images else { panic!("no images in this world") };
+        images.retain(|image| image.digest != digest(digit));
+        self
+    }
+
+    /// A rollout of `digit` is in flight since minute 50, as shop:8 and ecs-svc/2.
+    pub(super) fn in_flight(mut self, digit: char) -> Self {
+        let settled = self.row.state.settled.clone().unwrap();
+        self.row.state.in_flight = Some(InFlight {
+            digest: digest(digit),
+            tag: Some("latest".into()),
+            pushed_at: Some(at(49)),
+            task_definition: Some(revision(8, "").arn.unwrap()),
+            deployment: Some("ecs-svc/2".into()),
+            from_digest: Some(settled.digest),
+            from_task_definition: Some(settled.task_definition),
+            started_at: at(50),
+            spec: settled.spec,
+            policy: settled.policy,
+        });
+        self
+    }
+
+    /// The service's live deployments, PRIMARY first, and its revision accordingly.
+    pub(super) fn deployments(mut self, mut deployments: Vec<Deployment>, digit: char) -> Self {
+        for other in deployments.iter_mut().skip(1) {
+            other.status = "ACTIVE".into();
+        }
+        let primary = deployments[0].task_definition.clone();
+        let number: u32 = primary.short().rsplit(':').next().unwrap().parse().unwrap();
+        let live = revision(number, &image_of(&digest(digit)));
+        self.service().task_definition = primary;
+        self.service().deployments = deployments;
+        self.facts.live_task_definition = Fact::Known(live);
+        self
+    }
+
+    pub(super) fn rule(mut self, priority: u32, paths: &[&str]) -> Self {
+        let Fact::Known(route) = &mut self.facts.route else { panic!("no listener in this world") };
+        route.rules.push(Rule {
+            arn: format!("rule-{priority}").into(),
+            priority: Some(priority),
+            conditions: RuleConditions {
+                paths: paths.iter().map(|&path| path.to_owned()).collect(),
+                ..RuleConditions::default()
+            },
+            forwards: Vec::new(),
+            tags: BTreeMap::new(),
+        });
+        self
+    }
+
+    pub(super) fn service(&mut self) -> &mut LiveService {
+        match &mut self.facts.service {
+            Fact::Known(service) => service,
+            _ => panic!("no service in this world"),
+        }
+    }
+
+    fn settle(&mut self) {
+        let first = plan(&self.facts, &self.row, &self.settings, at(1));
+        assert_eq!(first.steps, [], "{first}");
+        self.row.state.settled = first.ledger.settled;
+        assert!(matches!(self.row.state.settled, Some(Settled { .. })), "the first world settles");
+    }
+
+    /// The plan, judged sound.
+    pub(super) fn plan(&self) -> Plan {
+        let plan = plan(&self.facts, &self.row, &self.settings, self.now);
+        assert_eq!(check(&plan, &self.facts, &self.row), [], "{plan}");
+        plan
+    }
+}
+
+fn service(track: &str) -> LiveService {
+    LiveService {
+        arn: "arn:aws:ecs:eu-central-1:123456789012:service/main/shop".into(),
+        status: "ACTIVE".into(),
+        task_definition: revision(7, "").arn.unwrap(),
+        desired: 2,
+        running: 2,
+        pending: 0,
+        deployments: vec![deployment(1, 7, RolloutState::Completed)],
+        load_balancers: Vec::new(),
+        tags: BTreeMap::from([("windlass:track".to_owned(), track.to_owned())]),
+        controller: "ECS".into(),
+        strategy: "ROLLING".into(),
+        circuit_breaker: CircuitBreaker { enable: true, rollback: true },
+        min_healthy_percent: 100,
+        max_percent: 200,
+        grace_secs: 0,
+        events: Vec::new(),
+    }
+}

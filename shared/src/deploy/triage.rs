@@ -1,0 +1,97 @@
+//! The sweep's question: does this service need a pass? Answered from the cheap facts
+//! that come ten services to a call (the service with its tags, the parameter, the row)
+//! and one listing for each repository, without a lease and without a write.
+//!
+//! A wrong "yes" costs a few reads; a wrong "no" would lose a push. So everything that is
+//! not known to be quiet gets a pass.
+
+use std::collections::BTreeMap;
+
+use super::settings::Settings;
+use super::wanted::wanted;
+use crate::deploy::report::Note;
+use crate::facts::{Fact, RolloutState, ServiceFacts};
+use crate::image::{Policy, select};
+use crate::ledger::{ServiceRow, Settled};
+use crate::spec::Origin;
+
+/// What the sweep does with a service.
+#[must_use]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Triage {
+    /// Nothing: the newest wanted image is live, and nothing is open.
+    Quiet,
+    /// Nobody asked Windlass to look after it.
+    NotOurs,
+    /// A pass, for this reason.
+    Pass(&'static str),
+}
+
+/// Judges one service. Of `facts` it reads `parameter`, `service`, `images` and (for
+/// services from labels) nothing more: their spec stands in the image, so they are judged
+/// by what the last pass settled.
+pub fn triage(facts: &ServiceFacts, row: Option<&ServiceRow>, settings: &Settings) -> Triage {
+    let Some(row) = row else { return unseen(facts, settings) };
+    if row.rung > row.answered {
+        return Triage::Pass("a ring was not answered");
+    }
+    if row.state.in_flight.is_some() {
+        return Triage::Pass("a rollout is in flight");
+    }
+    if row.state.unfinished {
+        return Triage::Pass("the last pass left something open");
+    }
+    let Some(settled) = &row.state.settled else { return unseen(facts, settings) };
+    if row.quarantine.contains_key(&settled.digest) {
+        return Triage::Pass("what is live is in quarantine");
+    }
+    moved(facts, settled).or_else(|| newer(facts, row, settled, settings)).unwrap_or(Triage::Quiet)
+}
+
+fn unseen(facts: &ServiceFacts, settings: &Settings) -> Triage {
+    match wanted(facts, settings).map_err(|note| *note) {
+        Err(Note::NotTracked { .. }) => Triage::NotOurs,
+        Ok(_) | Err(_) => Triage::Pass("no pass has settled it yet"),
+    }
+}
+
+/// The service is no longer as it was settled.
+fn moved(facts: &ServiceFacts, settled: &Settled) -> Option<Triage> {
+    let service = match &facts.service {
+        Fact::Known(service) if service.status == "ACTIVE" => service,
+        Fact::Known(_) | Fact::Absent => return Some(Triage::Pass("the service is gone or going")),
+        Fact::Unreadable(_) | Fact::NotAsked => return Some(Triage::Pass("the service could not be read")),
+    };
+    if service.task_definition != settled.task_definition {
+        return Some(Triage::Pass("somebody deployed another revision"));
+    }
+    let is_steady = service.deployments.iter().all(|deployment| {
+        deployment.status == "PRIMARY"
+            && matches!(deployment.rollout, RolloutState::Completed | RolloutState::Unsaid)
+    });
+    (!is_steady).then_some(Triage::Pass("a deployment is under way"))
+}
+
+/// The spec or the wanted image is no longer what was settled.
+fn newer(facts: &ServiceFacts, row: &ServiceRow, settled: &Settled, settings: &Settings) -> Option<Triage> {
+    let Some(images) = facts.images.known() else {
+        return Some(Triage::Pass("its images could not be listed"));
+    };
+    let chosen = match wanted(facts, settings) {
+        Ok(wanted) if wanted.origin != Origin::Labels => {
+            if wanted.spec.fingerprint() != settled.spec {
+                return Some(Triage::Pass("its spec changed"));
+            }
+            select(&wanted.spec.image.policy, images, &row.quarantine).chosen
+        }
+        Err(note) if !matches!(*note, Note::NotTracked { .. }) => {
+            return Some(Triage::Pass("its spec does not read"));
+        }
+        // From labels, or no longer tracked: any push is looked at.
+        Ok(_) | Err(_) => select(&Policy::Newest, images, &BTreeMap::new()).chosen,
+    };
+    match chosen {
+        Some(chosen) if chosen.digest == settled.digest => None,
+        Some(_) | None => Some(Triage::Pass("another image is wanted")),
+    }
+}
