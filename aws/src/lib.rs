@@ -1,1 +1,23 @@
-//! (being built)
+//! Observe and apply: the only crate that names `aws_sdk_*`.
+//!
+//! It knows SDK shapes, pages, throttling, and which error means what. It deliberately
+//! does not know why anything is done: it gathers facts, stores what it is given, and
+//! carries out a plan's steps without a choice of its own.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`clients`] | one SDK client per service over one shared HTTP connector |
+//! | [`clock`] | the one place where `now` is read |
+//! | [`error`] | SDK errors, mapped once into `shared`'s [`FailureKind`](windlass_shared::facts::FailureKind) |
+//! | [`lossless`] | task definitions in and out as the JSON that AWS gave |
+//! | [`ledger`] | the DynamoDB table: rows, leases, history, the doorbell index |
+
+pub mod clients;
+pub mod clock;
+pub mod error;
+pub mod ledger;
+pub mod lossless;
+
+pub use clients::Clients;
+pub use clock::Clock;
+pub use error::Failure;

@@ -1,0 +1,274 @@
+//! Ringing, leasing, writing under a lease, and letting go.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
+use windlass_shared::id::{ImageDigest, ServiceKey, Timestamp};
+use windlass_shared::ledger::{Quarantine, ServiceState};
+
+use super::item::{self, Item, json, number, row_key, string};
+use super::{Lease, Ledger, LedgerError, RingResult};
+use crate::error::Failure;
+
+const UPDATE: &str = "dynamodb:UpdateItem";
+
+/// What a pass writes into its row.
+#[derive(Debug, Clone, Copy)]
+pub struct StateWrite<'a> {
+    /// The row's state, whole.
+    pub state: &'a ServiceState,
+    /// Digests to add to the quarantine. Those that are in it stay: only people take out.
+    pub quarantine: &'a BTreeMap<ImageDigest, Quarantine>,
+}
+
+/// What came of letting go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Released {
+    /// The lease is free.
+    Released,
+    /// It rang again: the lease is still the caller's, who goes round once more.
+    RungAgain {
+        /// What `rung` is now.
+        rung: u64,
+    },
+}
+
+/// What came of a conditional update.
+enum Updated {
+    /// The item as it is now.
+    Done(Item),
+    /// The condition did not hold; the item as it was, where it exists.
+    Refused(Item),
+}
+
+impl Ledger {
+    /// Rings the service's doorbell, and takes its lease if that is free: one round trip
+    /// then, two where somebody holds it.
+    ///
+    /// `holder` must be this attempt's own (a request id and a nonce): by it a call that was
+    /// answered too late knows its own lease again instead of waiting it out.
+    ///
+    /// # Flow, and what could race
+    ///
+    /// 1. Ring and lease in one conditional write. If the lease is free, that is all.
+    /// 2. Otherwise ring alone. This comes *before* the next look at the lease: the holder's
+    ///    release is conditional on `rung` being what it has answered. Either our ring is
+    ///    before its release, then that is refused and the holder goes round again; or it is
+    ///    after, then the lease is free in what our ring returned, and
+    /// 3. we take it, unless a third one has; and whoever that is took it after our ring, so
+    ///    its row counts it.
+    ///
+    /// Trying first and ringing after would lose the ring that falls between the holder's
+    /// last look and its release.
+    pub async fn ring_and_lease(
+        &self,
+        key: &ServiceKey,
+        now: Timestamp,
+        until: Timestamp,
+        holder: &str,
+    ) -> Result<RingResult, LedgerError> {
+        let doing = || format!("ringing {key}");
+        let both = self.take(key, now, until, holder, "ADD rung :one, #token :one");
+        if let Updated::Done(item) = send(both).await.map_err(|error| LedgerError::call(doing(), error))? {
+            return leased(key, until, &item);
+        }
+        let ring = self
+            .update(key)
+            .update_expression("ADD rung :one")
+            .expression_attribute_values(":one", number(1));
+        match send(ring).await.map_err(|error| LedgerError::call(doing(), error))? {
+            Updated::Done(item) if item::holder(&item)?.is_some_and(|(_, until)| until > now) => {
+                busy(key, now, &item)
+            }
+            _ => self.lease_only(key, now, until, holder).await,
+        }
+    }
+
+    /// Takes the lease without ringing: for a sweep, and for the second try.
+    pub async fn lease_only(
+        &self,
+        key: &ServiceKey,
+        now: Timestamp,
+        until: Timestamp,
+        holder: &str,
+    ) -> Result<RingResult, LedgerError> {
+        let taken = send(self.take(key, now, until, holder, "ADD #token :one"))
+            .await
+            .map_err(|error| LedgerError::call(format!("leasing {key}"), error))?;
+        match taken {
+            Updated::Done(item) => leased(key, until, &item),
+            Updated::Refused(item) => busy(key, now, &item),
+        }
+    }
+
+    /// Rings without asking for the lease: for a doorbell that only passes on.
+    pub async fn ring(&self, key: &ServiceKey) -> Result<u64, LedgerError> {
+        let ring = self
+            .update(key)
+            .update_expression("ADD rung :one")
+            .expression_attribute_values(":one", number(1));
+        let (Updated::Done(item) | Updated::Refused(item)) =
+            send(ring).await.map_err(|error| LedgerError::call(format!("ringing {key}"), error))?;
+        Ok(item::int(&item, "rung")?.unwrap_or_default())
+    }
+
+    /// Lengthens the lease. [`LedgerError::LeaseLost`] if somebody took it since.
+    pub async fn renew(&self, lease: &mut Lease, until: Timestamp) -> Result<(), LedgerError> {
+        let update = self
+            .update(&lease.key)
+            .update_expression("SET lease_until = :until")
+            .condition_expression("#token = :token")
+            .expression_attribute_names("#token", "token")
+            .expression_attribute_values(":until", number(until.as_millisecond()))
+            .expression_attribute_values(":token", number(lease.token));
+        fenced(lease, "renewing the lease of", send(update).await)?;
+        lease.until = until;
+        Ok(())
+    }
+
+    /// Writes the row's state. Refused with [`LedgerError::LeaseLost`] if somebody else got
+    /// the lease since; a lease that only ran out still writes, for nobody else has acted.
+    pub async fn write_state(&self, lease: &Lease, write: StateWrite<'_>) -> Result<(), LedgerError> {
+        let (update, set) = self.with_state(lease, write)?;
+        let update = update
+            .update_expression(format!("SET {set}"))
+            .condition_expression("#token = :token")
+            .expression_attribute_names("#token", "token")
+            .expression_attribute_values(":token", number(lease.token));
+        fenced(lease, "writing the state of", send(update).await).map(drop)
+    }
+
+    /// Lets the lease go, unless it rang since `answered`, the `rung` that the pass's row
+    /// had. `write`, if given, goes with it in the same write, and is not made when it rang.
+    pub async fn release(
+        &self,
+        lease: &Lease,
+        answered: u64,
+        write: Option<StateWrite<'_>>,
+    ) -> Result<Released, LedgerError> {
+        let (update, set) = match write {
+            Some(write) => {
+                let (update, set) = self.with_state(lease, write)?;
+                (update, format!(", {set}"))
+            }
+            None => (self.update(&lease.key), String::new()),
+        };
+        let update = update
+            .update_expression(format!("SET answered = :answered{set} REMOVE lease_until, lease_holder"))
+            .condition_expression("#token = :token AND rung = :answered")
+            .expression_attribute_names("#token", "token")
+            .expression_attribute_values(":token", number(lease.token))
+            .expression_attribute_values(":answered", number(answered));
+        let doing = || format!("releasing {}", lease.key);
+        match send(update).await.map_err(|error| LedgerError::call(doing(), error))? {
+            Updated::Done(_) => Ok(Released::Released),
+            Updated::Refused(item) => {
+                still_ours(lease, &item)?;
+                Ok(Released::RungAgain { rung: item::int(&item, "rung")?.unwrap_or_default() })
+            }
+        }
+    }
+
+    /// The conditional write that takes the lease, beside what `add` adds.
+    fn take(
+        &self,
+        key: &ServiceKey,
+        now: Timestamp,
+        until: Timestamp,
+        holder: &str,
+        add: &str,
+    ) -> UpdateItemFluentBuilder {
+        self.update(key)
+            .update_expression(format!(
+                // The map must be there before one of its members can be set.
+                "SET lease_until = :until, lease_holder = :holder, \
+                 quarantine = if_not_exists(quarantine, :empty) {add}"
+            ))
+            .condition_expression(
+                "attribute_not_exists(lease_until) OR lease_until <= :now OR lease_holder = :holder",
+            )
+            .expression_attribute_names("#token", "token")
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":now", number(now.as_millisecond()))
+            .expression_attribute_values(":until", number(until.as_millisecond()))
+            .expression_attribute_values(":holder", string(holder))
+            .expression_attribute_values(
+                ":empty",
+                aws_sdk_dynamodb::types::AttributeValue::M(std::collections::HashMap::new()),
+            )
+    }
+
+    /// The assignments of a state write, without `SET`.
+    fn with_state(
+        &self,
+        lease: &Lease,
+        write: StateWrite<'_>,
+    ) -> Result<(UpdateItemFluentBuilder, String), LedgerError> {
+        let mut set = "#state = :state".to_owned();
+        let mut update = self
+            .update(&lease.key)
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":state", json("state", write.state)?);
+        for (n, (digest, why)) in write.quarantine.iter().enumerate() {
+            set.push_str(&format!(", quarantine.#q{n} = :q{n}"));
+            update = update
+                .expression_attribute_names(format!("#q{n}"), digest.as_str())
+                .expression_attribute_values(format!(":q{n}"), json("quarantine", why)?);
+        }
+        Ok((update, set))
+    }
+
+    /// An update of the service's row that returns it whole, either way.
+    pub(super) fn update(&self, key: &ServiceKey) -> UpdateItemFluentBuilder {
+        self.dynamo
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(row_key(key)))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+    }
+}
+
+fn leased(key: &ServiceKey, until: Timestamp, item: &Item) -> Result<RingResult, LedgerError> {
+    let row = item::row(key.clone(), item)?;
+    let lease = Lease { key: key.clone(), token: row.token, until };
+    Ok(RingResult::Leased { lease, row })
+}
+
+fn busy(key: &ServiceKey, now: Timestamp, item: &Item) -> Result<RingResult, LedgerError> {
+    let (holder, until) = item::holder(item)?.unwrap_or_else(|| (String::new(), now));
+    Ok(RingResult::Busy { row: item::row(key.clone(), item)?, holder, until })
+}
+
+fn still_ours(lease: &Lease, item: &Item) -> Result<(), LedgerError> {
+    let newest = item::token(item)?;
+    if newest == lease.token {
+        return Ok(());
+    }
+    Err(LedgerError::LeaseLost { key: lease.key.clone(), held: lease.token, newest })
+}
+
+fn fenced(lease: &Lease, doing: &str, sent: Result<Updated, Failure>) -> Result<Item, LedgerError> {
+    match sent.map_err(|error| LedgerError::call(format!("{doing} {}", lease.key), error))? {
+        Updated::Done(item) => Ok(item),
+        Updated::Refused(item) => {
+            still_ours(lease, &item)?;
+            // The condition was the token alone, and it is ours: the item came and went.
+            Err(item::corrupt(&item, "token", "the row changed between the refusal and the look"))
+        }
+    }
+}
+
+async fn send(update: UpdateItemFluentBuilder) -> Result<Updated, Failure> {
+    match update.send().await {
+        Ok(output) => Ok(Updated::Done(output.attributes.unwrap_or_default())),
+        Err(error) => match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
+                Ok(Updated::Refused(refused.item.clone().unwrap_or_default()))
+            }
+            _ => Err(Failure::new(UPDATE, &error)),
+        },
+    }
+}

@@ -1,0 +1,134 @@
+//! The ledger: one DynamoDB table, keyed by `pk` and `sk`.
+//!
+//! | item | `pk` | `sk` | other attributes |
+//! |---|---|---|---|
+//! | a service's row | `service#<cluster>/<service>` | `state` | `rung` `answered` `token` `lease_until` (epoch ms) N, `lease_holder` `hold` `state` S (JSON), `quarantine` M of digest → S (JSON) |
+//! | a pass | the same | `pass#<rfc3339, ms>#<generation>` | `record` S (JSON), `ttl` N (epoch s) |
+//! | who follows a repository | `repository#<name>` | `service#<cluster>/<service>` | |
+//! | every service with a row's worth of history | `services` | `service#<cluster>/<service>` | |
+//!
+//! A row's attributes have three kinds of writers, and so are apart: doorbells add to `rung`,
+//! people set `hold` and take from `quarantine`, and the lease's holder alone writes the rest.
+//! Every write is one round trip, and conditional where two could meet.
+//!
+//! # Guarantees
+//!
+//! - At most one holder's writes are taken: `token` grows with every lease given, and
+//!   [`Ledger::write_state`] and [`Ledger::release`] are refused under an older one.
+//! - No ring is lost: see [`Ledger::ring_and_lease`].
+//!
+//! # Assumptions
+//!
+//! Leases are judged by the callers' clocks. A skew shortens or lengthens a lease; it cannot
+//! break the first guarantee, which rests on the token and not on time.
+
+mod index;
+mod item;
+mod lease;
+mod people;
+mod read;
+
+use windlass_shared::id::{FencingToken, ServiceKey, Timestamp};
+use windlass_shared::ledger::ServiceRow;
+
+use crate::error::Failure;
+
+pub use item::{PARTITION_KEY, SORT_KEY, TTL_ATTRIBUTE};
+pub use lease::{Released, StateWrite};
+
+/// How long a pass's record is kept.
+const HISTORY_DAYS: i64 = 90;
+
+/// The table and the client for it.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    dynamo: aws_sdk_dynamodb::Client,
+    table: String,
+}
+
+/// The permission to write one service's row, and to change the service.
+///
+/// It has no `Clone`: there is one, and who has it holds the lease, or held it until
+/// somebody's newer token said otherwise.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Which service.
+    pub key: ServiceKey,
+    /// What every write under this lease carries.
+    pub token: FencingToken,
+    /// Until when nobody else takes it.
+    pub until: Timestamp,
+}
+
+/// What came of ringing, or of asking for the lease.
+#[derive(Debug, PartialEq, Eq)]
+pub enum RingResult {
+    /// The lease is the caller's, and this is the row as it was then.
+    Leased {
+        /// The permission.
+        lease: Lease,
+        /// The row.
+        row: ServiceRow,
+    },
+    /// Somebody else has it and will see the ring before letting go.
+    Busy {
+        /// The row.
+        row: ServiceRow,
+        /// Who.
+        holder: String,
+        /// Until when, at the latest.
+        until: Timestamp,
+    },
+}
+
+/// What went wrong with the ledger.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// Somebody else got the lease since; nothing was written.
+    #[error("the lease of {key} under token {held} was lost to token {newest}; nothing was written")]
+    LeaseLost {
+        /// Which service.
+        key: ServiceKey,
+        /// The token that the write carried.
+        held: FencingToken,
+        /// The newest one.
+        newest: FencingToken,
+    },
+    /// DynamoDB did not do it.
+    #[error("{doing}")]
+    Call {
+        /// What was being done: `ringing main/shop`.
+        doing: String,
+        /// Why not.
+        #[source]
+        source: Failure,
+    },
+    /// An item is not what this code, or an older one, wrote.
+    #[error("the ledger's item {item} has no readable `{attribute}`: {detail}; was it edited by hand?")]
+    Corrupt {
+        /// Its keys.
+        item: String,
+        /// Which attribute.
+        attribute: String,
+        /// What is wrong with it.
+        detail: String,
+    },
+}
+
+impl Ledger {
+    /// The ledger in `table`.
+    pub fn new(dynamo: aws_sdk_dynamodb::Client, table: impl Into<String>) -> Self {
+        Self { dynamo, table: table.into() }
+    }
+
+    /// The table's name.
+    pub fn table(&self) -> &str {
+        &self.table
+    }
+}
+
+impl LedgerError {
+    fn call(doing: impl Into<String>, source: Failure) -> Self {
+        Self::Call { doing: doing.into(), source }
+    }
+}

@@ -1,0 +1,143 @@
+//! Rows and history, as people and sweeps read them; and the writing of history.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use futures::future::try_join_all;
+use windlass_shared::id::{ServiceKey, Timestamp};
+use windlass_shared::ledger::{PassRecord, ServiceRow};
+
+use super::item::{self, Item, PASS, TTL_ATTRIBUTE, from_json, json, keys, number, row_key, string};
+use super::{HISTORY_DAYS, Ledger, LedgerError};
+use crate::error::Failure;
+
+/// BatchGetItem's limit.
+const BATCH: usize = 100;
+/// How often a batch's left-over keys are asked for again.
+const ROUNDS: usize = 4;
+
+impl Ledger {
+    /// A service's row; a new one where no pass has seen the service.
+    pub async fn row(&self, key: &ServiceKey) -> Result<ServiceRow, LedgerError> {
+        let got = self
+            .dynamo
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(row_key(key)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| {
+                LedgerError::call(format!("reading the row of {key}"), Failure::new("dynamodb:GetItem", &error))
+            })?;
+        match got.item {
+            Some(item) => item::row(key.clone(), &item),
+            None => Ok(ServiceRow::new(key.clone())),
+        }
+    }
+
+    /// The rows of many services, side by side by the hundred. Services without a row are
+    /// not in it.
+    pub async fn rows(&self, keys: &[ServiceKey]) -> Result<BTreeMap<ServiceKey, ServiceRow>, LedgerError> {
+        // BatchGetItem refuses a key that comes twice.
+        let keys: Vec<_> = keys.iter().collect::<std::collections::BTreeSet<_>>().into_iter().collect();
+        let batches = try_join_all(keys.chunks(BATCH).map(|batch| self.batch(batch))).await?;
+        batches
+            .into_iter()
+            .flatten()
+            .map(|item| {
+                let key = item::service_of_row(&item)?;
+                item::row(key.clone(), &item).map(|row| (key, row))
+            })
+            .collect()
+    }
+
+    /// Writes down a pass that did something. Written again, it replaces itself.
+    pub async fn record(&self, record: &PassRecord) -> Result<(), LedgerError> {
+        let mut item = keys(item::service(&record.key), string(pass_key(record)));
+        item.insert("record".to_owned(), json("record", record)?);
+        let ttl = record.at.as_second() + HISTORY_DAYS * 86_400;
+        item.insert(TTL_ATTRIBUTE.to_owned(), number(ttl));
+        let put = self.dynamo.put_item().table_name(&self.table).set_item(Some(item)).send().await;
+        put.map(drop).map_err(|error| {
+            let doing = format!("recording a pass over {}", record.key);
+            LedgerError::call(doing, Failure::new("dynamodb:PutItem", &error))
+        })
+    }
+
+    /// The newest passes over a service that did something, newest first, at most `limit`.
+    pub async fn history(&self, key: &ServiceKey, limit: u32) -> Result<Vec<PassRecord>, LedgerError> {
+        let pages = self
+            .dynamo
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :pass)")
+            .expression_attribute_values(":pk", item::service(key))
+            .expression_attribute_values(":pass", string(PASS))
+            .scan_index_forward(false)
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX).max(1))
+            .send()
+            .await
+            .map_err(|error| {
+                let doing = format!("reading the history of {key}");
+                LedgerError::call(doing, Failure::new("dynamodb:Query", &error))
+            })?;
+        let records = pages.items().iter().map(|item| {
+            from_json(item, "record")?.ok_or_else(|| item::corrupt(item, "record", "it has none"))
+        });
+        records.collect()
+    }
+
+    /// Every item of a partition.
+    pub(super) async fn query_all(&self, pk: AttributeValue, doing: String) -> Result<Vec<Item>, LedgerError> {
+        let mut pages = self
+            .dynamo
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", pk)
+            .consistent_read(true)
+            .into_paginator()
+            .items()
+            .send();
+        let mut items = Vec::new();
+        while let Some(item) = pages.next().await {
+            items.push(
+                item.map_err(|error| LedgerError::call(&doing, Failure::new("dynamodb:Query", &error)))?,
+            );
+        }
+        Ok(items)
+    }
+
+    async fn batch(&self, keys: &[&ServiceKey]) -> Result<Vec<Item>, LedgerError> {
+        const ACTION: &str = "dynamodb:BatchGetItem";
+        let doing = || format!("reading {} rows", keys.len());
+        let mut wanted: Vec<Item> = keys.iter().map(|key| row_key(key)).collect();
+        let mut found = Vec::new();
+        for _ in 0..ROUNDS {
+            let request = KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(true).build();
+            let sent = self
+                .dynamo
+                .batch_get_item()
+                .set_request_items(request.ok().map(|request| [(self.table.clone(), request)].into()))
+                .send()
+                .await
+                .map_err(|error| LedgerError::call(doing(), Failure::new(ACTION, &error)))?;
+            found.extend(sent.responses.and_then(|mut tables| tables.remove(&self.table)).into_iter().flatten());
+            let left = sent.unprocessed_keys.and_then(|mut tables| tables.remove(&self.table));
+            wanted = left.map(|left| left.keys).unwrap_or_default();
+            if wanted.is_empty() {
+                return Ok(found);
+            }
+        }
+        let code = Some("ProvisionedThroughputExceededException");
+        Err(LedgerError::call(doing(), Failure::of_code(ACTION, code, "rows were left unread")))
+    }
+}
+
+/// `pass#<rfc3339, always with milliseconds>#<generation>`: sorts by time, then by generation.
+fn pass_key(record: &PassRecord) -> String {
+    let at = record.at.as_millisecond();
+    let at = Timestamp::from_millisecond(at).unwrap_or(record.at);
+    format!("{PASS}{at:.3}#{:010}", record.generation)
+}
