@@ -66,9 +66,13 @@ impl Failure {
                 Some("renew the credentials that this runs with".to_owned())
             }
             FailureKind::Denied => Some(format!("allow {} for the role that this runs with", self.action)),
-            FailureKind::Limit => Some("raise the quota in Service Quotas, or free what is unused".to_owned()),
+            FailureKind::Limit => {
+                Some("raise the quota in Service Quotas, or free what is unused".to_owned())
+            }
             FailureKind::Throttled => Some("nothing: the next pass tries again".to_owned()),
-            FailureKind::Conflict | FailureKind::NotFound | FailureKind::Invalid | FailureKind::Unknown => None,
+            FailureKind::Conflict | FailureKind::NotFound | FailureKind::Invalid | FailureKind::Unknown => {
+                None
+            }
         }
     }
 
@@ -179,7 +183,10 @@ fn kind(code: &str, message: &str) -> FailureKind {
         "ClientException" if message.contains("Unable to describe task definition") => FailureKind::NotFound,
         "InvalidParameterException" if message.contains("not idempotent") => FailureKind::Conflict,
         _ if code.ends_with("NotFound") || code.ends_with("NotFoundException") => FailureKind::NotFound,
-        _ if code.starts_with("TooMany") || code.contains("LimitExceeded") || code.contains("QuotaExceeded") => {
+        _ if code.starts_with("TooMany")
+            || code.contains("LimitExceeded")
+            || code.contains("QuotaExceeded") =>
+        {
             FailureKind::Limit
         }
         _ => FailureKind::Invalid,
@@ -223,7 +230,8 @@ mod tests {
 
     #[test]
     fn a_denied_call_says_what_to_allow_and_old_credentials_what_to_renew() {
-        let denied = failure("AccessDeniedException", "User: x is not authorized to perform: ecs:UpdateService");
+        let denied =
+            failure("AccessDeniedException", "User: x is not authorized to perform: ecs:UpdateService");
         assert_eq!(
             denied.with_next_step(),
             "ecs:UpdateService: AccessDeniedException: User: x is not authorized to perform: ecs:UpdateService \
@@ -238,7 +246,8 @@ mod tests {
 
     #[test]
     fn an_answered_error_keeps_its_code_and_words() {
-        let meta = ErrorMetadata::builder().code("ServiceNotFoundException").message("Service not found.").build();
+        let meta =
+            ErrorMetadata::builder().code("ServiceNotFoundException").message("Service not found.").build();
         let raw = HttpResponse::new(400.try_into().unwrap(), SdkBody::empty());
         let mapped = sdk(&SdkError::service_error(UpdateServiceError::generic(meta), raw));
         assert_eq!(mapped.kind, FailureKind::NotFound);
@@ -255,9 +264,11 @@ mod tests {
 
     #[test]
     fn a_5xx_is_unknown_whatever_its_code_but_a_throttle() {
-        for (code, expected) in
-            [("Odd", FailureKind::Unknown), ("SlowDown", FailureKind::Throttled), ("NotFound", FailureKind::Unknown)]
-        {
+        for (code, expected) in [
+            ("Odd", FailureKind::Unknown),
+            ("SlowDown", FailureKind::Throttled),
+            ("NotFound", FailureKind::Unknown),
+        ] {
             let raw = HttpResponse::new(503.try_into().unwrap(), SdkBody::empty());
             let error = UpdateServiceError::generic(ErrorMetadata::builder().code(code).build());
             assert_eq!(sdk(&SdkError::service_error(error, raw)).kind, expected, "{code}");

@@ -5,7 +5,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use futures::future::join_all;
-use windlass_aws::ledger::{Ledger, LedgerError, Lease, Released, RingResult, StateWrite};
+use windlass_aws::ledger::{Lease, Ledger, LedgerError, Released, RingResult, StateWrite};
 use windlass_shared::id::{FencingToken, ServiceKey, Timestamp};
 use windlass_shared::ledger::{Hold, PassRecord, Quarantine, ServiceRow, ServiceState};
 

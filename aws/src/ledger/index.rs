@@ -30,7 +30,11 @@ impl Ledger {
 
     /// Forgets that the service follows the repository, and takes it from the list of all
     /// services. Its row and its history stay.
-    pub async fn index_remove(&self, key: &ServiceKey, repository: &RepositoryName) -> Result<(), LedgerError> {
+    pub async fn index_remove(
+        &self,
+        key: &ServiceKey,
+        repository: &RepositoryName,
+    ) -> Result<(), LedgerError> {
         let writes = vec![
             delete(keys(item::repository(repository), item::service(key))),
             delete(keys(string(item::SERVICES), item::service(key))),

@@ -102,8 +102,7 @@ pub(super) fn token(item: &Item) -> Result<FencingToken, LedgerError> {
 /// Who holds the lease and until when, whether that has passed or not.
 pub(super) fn holder(item: &Item) -> Result<Option<(String, Timestamp)>, LedgerError> {
     let Some(ms) = int::<i64>(item, "lease_until")? else { return Ok(None) };
-    let until =
-        Timestamp::from_millisecond(ms).map_err(|error| corrupt(item, "lease_until", error))?;
+    let until = Timestamp::from_millisecond(ms).map_err(|error| corrupt(item, "lease_until", error))?;
     let holder = item.get("lease_holder").and_then(|value| value.as_s().ok());
     Ok(Some((holder.cloned().unwrap_or_default(), until)))
 }

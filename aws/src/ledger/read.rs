@@ -28,7 +28,10 @@ impl Ledger {
             .send()
             .await
             .map_err(|error| {
-                LedgerError::call(format!("reading the row of {key}"), Failure::new("dynamodb:GetItem", &error))
+                LedgerError::call(
+                    format!("reading the row of {key}"),
+                    Failure::new("dynamodb:GetItem", &error),
+                )
             })?;
         match got.item {
             Some(item) => item::row(key.clone(), &item),
@@ -89,7 +92,11 @@ impl Ledger {
     }
 
     /// Every item of a partition.
-    pub(super) async fn query_all(&self, pk: AttributeValue, doing: String) -> Result<Vec<Item>, LedgerError> {
+    pub(super) async fn query_all(
+        &self,
+        pk: AttributeValue,
+        doing: String,
+    ) -> Result<Vec<Item>, LedgerError> {
         let mut pages = self
             .dynamo
             .query()
@@ -123,7 +130,9 @@ impl Ledger {
                 .send()
                 .await
                 .map_err(|error| LedgerError::call(doing(), Failure::new(ACTION, &error)))?;
-            found.extend(sent.responses.and_then(|mut tables| tables.remove(&self.table)).into_iter().flatten());
+            found.extend(
+                sent.responses.and_then(|mut tables| tables.remove(&self.table)).into_iter().flatten(),
+            );
             let left = sent.unprocessed_keys.and_then(|mut tables| tables.remove(&self.table));
             wanted = left.map(|left| left.keys).unwrap_or_default();
             if wanted.is_empty() {

@@ -19,10 +19,13 @@ use windlass_aws::ledger::Ledger;
 use windlass_shared::id::Region;
 
 /// What answers: operation and body in, status and body out.
-pub type Answer = dyn Fn(&str, &str) -> (u16, String) + Send + Sync;
+type Answer = dyn Fn(&str, &str) -> (u16, String) + Send + Sync;
 
 /// Clients whose every call is answered by `answer`.
-pub fn clients(answer: impl Fn(&str, &str) -> (u16, String) + Send + Sync + 'static, seed: u64) -> Clients {
+pub(crate) fn clients(
+    answer: impl Fn(&str, &str) -> (u16, String) + Send + Sync + 'static,
+    seed: u64,
+) -> Clients {
     let door = Door { answer: Arc::new(answer), turns: Arc::new(AtomicU64::new(seed)) };
     let settings = Settings {
         region: Region::new("eu-central-1"),
@@ -35,7 +38,7 @@ pub fn clients(answer: impl Fn(&str, &str) -> (u16, String) + Send + Sync + 'sta
 
 /// A ledger in an embedded DynamoDB. Calls that are under way at once take turns in an order
 /// that `seed` chooses.
-pub async fn ledger(seed: u64) -> Ledger {
+pub(crate) async fn ledger(seed: u64) -> Ledger {
     let database = Database::memory().unwrap();
     let clients = clients(move |operation, body| dynamo(&database, operation, body), seed);
     create_table(&clients.dynamo, "ledger").await;
@@ -46,8 +49,7 @@ async fn create_table(dynamo: &aws_sdk_dynamodb::Client, table: &str) {
     use aws_sdk_dynamodb::types::{
         AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
     };
-    let mut create =
-        dynamo.create_table().table_name(table).billing_mode(BillingMode::PayPerRequest);
+    let mut create = dynamo.create_table().table_name(table).billing_mode(BillingMode::PayPerRequest);
     for (name, kind) in [("pk", KeyType::Hash), ("sk", KeyType::Range)] {
         let kind = KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap();
         let definition = AttributeDefinition::builder()
@@ -126,6 +128,6 @@ impl Door {
 }
 
 /// Reads a JSON body.
-pub fn json(body: &str) -> Value {
+pub(crate) fn json(body: &str) -> Value {
     serde_json::from_str(body).unwrap()
 }
