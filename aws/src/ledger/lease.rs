@@ -206,18 +206,18 @@ impl Ledger {
         lease: &Lease,
         write: StateWrite<'_>,
     ) -> Result<(UpdateItemFluentBuilder, String), LedgerError> {
-        let mut set = "#state = :state".to_owned();
+        let mut set = vec!["#state = :state".to_owned()];
         let mut update = self
             .update(&lease.key)
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":state", json("state", write.state)?);
         for (n, (digest, why)) in write.quarantine.iter().enumerate() {
-            set.push_str(&format!(", quarantine.#q{n} = :q{n}"));
+            set.push(format!("quarantine.#q{n} = :q{n}"));
             update = update
                 .expression_attribute_names(format!("#q{n}"), digest.as_str())
                 .expression_attribute_values(format!(":q{n}"), json("quarantine", why)?);
         }
-        Ok((update, set))
+        Ok((update, set.join(", ")))
     }
 
     /// An update of the service's row that returns it whole, either way.
