@@ -5,12 +5,9 @@ use sha2::{Digest, Sha256};
 
 use crate::id::ServiceKey;
 
-/// The tag of everything that Windlass makes: the name of the service it is for. The
+/// The tag of everything that Windlass makes: the key of the service it is for. The
 /// role in `template.yaml` lets a function make and change only what carries it.
 pub const TAG_SERVICE: &str = "windlass:service";
-
-/// The tag beside [`TAG_SERVICE`]: the name of the service's cluster.
-pub const TAG_CLUSTER: &str = "windlass:cluster";
 
 /// AWS's limit for a target group's name.
 pub const TARGET_GROUP_NAME_MAX: usize = 32;

@@ -1,6 +1,8 @@
 //! Small readers for the edge: AWS's ways to write "nothing", times, ARNs.
 
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny};
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::id::{ClusterName, RepositoryName, Timestamp};
 
@@ -57,10 +59,8 @@ pub(super) fn repository_of_arn<'de, D: Deserializer<'de>>(
 /// A time as AWS writes it: `2026-03-05T15:54:41.618059641Z`, or CloudWatch's `…+0000`.
 pub(super) fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
     let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
-    match text.parse() {
-        Ok(time) => Ok(Some(time)),
-        Err(error) => Err(Error::custom(format!("`{text}` is not a time: {error}"))),
-    }
+    let time = text.parse().map(Some);
+    time.map_err(|_| Error::custom(format!("`{text}` is not a time like 2026-03-05T15:54:41Z")))
 }
 
 /// A number that ECS writes as text: `"99"`, and the text `"null"` for none.
@@ -79,5 +79,66 @@ pub(super) struct Anything;
 impl<'de> Deserialize<'de> for Anything {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         IgnoredAny::deserialize(deserializer).map(|_| Self)
+    }
+}
+
+/// The shape of a value that is not looked into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// `[…]`
+    List,
+    /// `{…}`
+    Object,
+    /// A text, a number, `true`, `null`.
+    Plain,
+}
+
+impl<'de> Deserialize<'de> for Shape {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ShapeVisitor)
+    }
+}
+
+struct ShapeVisitor;
+
+impl<'de> Visitor<'de> for ShapeVisitor {
+    type Value = Shape;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Shape, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Shape::List)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Shape, A::Error> {
+        while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Shape::Object)
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<Shape, E> {
+        Ok(Shape::Plain)
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Shape, E> {
+        Ok(Shape::Plain)
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Shape, E> {
+        Ok(Shape::Plain)
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<Shape, E> {
+        Ok(Shape::Plain)
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Shape, E> {
+        Ok(Shape::Plain)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Shape, E> {
+        Ok(Shape::Plain)
     }
 }

@@ -41,8 +41,8 @@ impl Malformed {
                  events/ has one sample of each"
             }
             Problem::Missing | Problem::Invalid => {
-                "compare it with the sample of its kind in events/; if AWS itself sent it, keep the event and \
-                 report it: nothing was deployed because of it, and the timer looks at every service anyway"
+                "compare it with the sample of its kind in events/. If it came from AWS, report it as a bug; no \
+                 push is lost by it, for the timer looks at every service"
             }
         }
     }
@@ -76,9 +76,23 @@ impl Malformed {
         match missing {
             Some(field) if parent.is_empty() => Self::missing(field),
             Some(field) => Self::missing(format!("{parent}.{field}")),
-            None => Self::invalid(parent, reason),
+            None => Self::invalid(parent, plain(reason)),
         }
     }
+}
+
+/// serde's words for types, in people's words.
+fn plain(reason: &str) -> String {
+    let Some((found, expected)) = reason.rsplit_once(", expected ") else { return reason.to_owned() };
+    let expected = match expected {
+        "u16" | "u32" | "u64" | "i64" => "a whole number",
+        "f64" => "a number",
+        "a sequence" => "a list",
+        "a map" => "an object",
+        other if other.starts_with("struct ") => "an object",
+        other => other,
+    };
+    format!("{found}, expected {expected}")
 }
 
 impl fmt::Display for Malformed {

@@ -9,7 +9,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
 use super::autoscaling::ActivityDetail;
-use super::edge::Anything;
+use super::edge::{Anything, Shape};
 use super::envelope::Envelope;
 use super::malformed::{Malformed, Problem};
 use super::own::Doorbell;
@@ -30,8 +30,12 @@ pub fn read(bytes: &[u8]) -> Result<Incoming, Malformed> {
     let probe: Probe = parse(bytes, &mut Vec::new())?;
     match probe {
         // An EventBridge event first: nothing else has a detail-type.
-        Probe { detail_type: Some(detail_type), source, .. } => {
+        Probe { detail_type: Some(detail_type), source, detail, .. } => {
             let source = source.ok_or_else(|| Malformed::missing("source").of(&detail_type))?;
+            // serde reads a list as a struct, field by field; EventBridge never sends one.
+            if matches!(detail, Some(Shape::List)) {
+                return Err(Malformed::invalid("detail", "is a list, an object is needed").of(&detail_type));
+            }
             from_event_bridge(bytes, &source, &detail_type).map_err(|error| error.of(&detail_type))
         }
         Probe { alarm_data: Some(_), .. } => bare(bytes, "an alarm's action", Event::AlarmAction),
@@ -51,7 +55,7 @@ struct Probe {
     #[serde(default)]
     source: Option<String>,
     #[serde(default)]
-    detail: Option<IgnoredAny>,
+    detail: Option<Shape>,
     #[serde(rename = "alarmData", default)]
     alarm_data: Option<IgnoredAny>,
     #[serde(rename = "lifecycleStage", default)]

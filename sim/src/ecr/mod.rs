@@ -34,6 +34,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub(crate) use manifest::digest_of;
 pub use oci::http;
 pub use pull::PulledImage;
 pub(crate) use pull::pull;

@@ -1,31 +1,191 @@
-//! ECS.
+//! Amazon ECS on EC2 instances: what it keeps, what it does over time, what it says.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`args`] | members, references, pages of a call |
+//! | [`clusters`] [`instances`] [`task_definitions`] [`services`] [`tasks`] [`history`] [`tags`] | the calls |
+//! | [`register`] [`blueprint`] | what a task definition may say, and how the scheduler reads it |
+//! | [`service`] [`settings`] [`task`] [`deployment`] | the records behind them |
+//! | [`scheduler`] [`census`] [`health`] [`breaker`] [`placement`] | the rollout: who starts where, who is stopped, when it failed |
+//! | [`lifecycle`] [`stopping`] | a task's way from its placement to its end |
+//! | [`describe`] [`events`] | how all of it looks to callers and on the event bus |
+//! | [`view`] | snapshots for tests and displays |
+//!
+//! Nothing here runs while nothing moves: a service's pass is scheduled by what changes
+//! (a call, a task, an instance), and repeats only while load balancer targets have to
+//! be watched.
 
+mod args;
+mod blueprint;
+mod breaker;
+mod census;
+mod clusters;
+mod deployment;
+mod describe;
+mod events;
+mod health;
+mod history;
+mod instances;
+mod lifecycle;
+mod placement;
+mod register;
+mod scheduler;
+mod service;
+mod services;
+mod settings;
+mod stopping;
+mod tags;
+mod task;
+mod task_definitions;
+mod tasks;
+#[cfg(test)]
+mod testing;
+pub mod view;
+
+use std::collections::BTreeMap;
+
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use self::instances::{InstanceSpec, add_instance, remove_instance};
+use self::service::ServiceKey;
 use crate::call::{ApiError, Reply};
 use crate::world::World;
 
-/// ECS. State.
-#[derive(Debug, Default)]
-pub struct Ecs {}
-
-/// What this service's timers are for.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-pub enum Due {}
-
-pub(crate) fn handle(_world: &mut World, operation: &str, _input: &Value) -> Reply {
-    Err(ApiError::client("UnknownOperationException", operation))
+/// ECS's state. It goes to JSON and back, timers aside.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Ecs {
+    pub(crate) clusters: BTreeMap<String, clusters::Cluster>,
+    pub(crate) families: BTreeMap<String, task_definitions::Family>,
+    /// Of all clusters, by id.
+    pub(crate) tasks: BTreeMap<String, task::Task>,
+    /// Of all clusters, by container instance id.
+    pub(crate) instances: BTreeMap<String, instances::Instance>,
 }
 
-pub(crate) fn due(_world: &mut World, due: Due) {
-    match due {}
+impl Ecs {
+    pub(crate) fn service(&self, key: &ServiceKey) -> Option<&service::Service> {
+        self.clusters.get(&key.cluster)?.services.get(&key.name)
+    }
+
+    pub(crate) fn service_mut(&mut self, key: &ServiceKey) -> Option<&mut service::Service> {
+        self.clusters.get_mut(&key.cluster)?.services.get_mut(&key.name)
+    }
+
+    /// The revision that `family:revision` or an ARN names.
+    pub(crate) fn task_definition_mut(
+        &mut self,
+        reference: &str,
+    ) -> Option<&mut task_definitions::Definition> {
+        let (family, revision) = task_definitions::split(reference)?;
+        self.families.get_mut(family)?.revisions.get_mut(&revision?)
+    }
+
+    /// The instance that EC2 knows by this id.
+    pub(crate) fn instance_by_ec2(&self, ec2_id: &str) -> Option<&instances::Instance> {
+        self.instances.values().find(|instance| instance.ec2_id == ec2_id)
+    }
+}
+
+/// What this service's timers are for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Due {
+    /// The scheduler looks at a service.
+    Pass {
+        /// The cluster's name.
+        cluster: String,
+        /// The service's name.
+        service: String,
+    },
+    /// A task takes a step.
+    Step {
+        /// The task's id.
+        task: String,
+        /// The step.
+        step: TaskStep,
+    },
+}
+
+/// A step of a task's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum TaskStep {
+    /// The agent begins to pull its images.
+    Pull,
+    /// The images are there: its containers start.
+    Start,
+    /// Its container of this index ends by itself.
+    Exit(usize),
+    /// Its targets have drained: its containers get SIGTERM.
+    Signal,
+    /// Its containers have ended.
+    End,
+    /// ECS forgets it.
+    Forget,
+}
+
+pub(crate) fn handle(world: &mut World, operation: &str, input: &Value) -> Reply {
+    match operation {
+        "CreateCluster" => clusters::create(world, input),
+        "DescribeClusters" => clusters::describe_all(world, input),
+        "ListClusters" => clusters::list(world, input),
+        "DeleteCluster" => clusters::delete(world, input),
+        "PutClusterCapacityProviders" => clusters::put_capacity_providers(world, input),
+        "DescribeCapacityProviders" => clusters::describe_capacity_providers(world, input),
+        "DescribeContainerInstances" => instances::describe_all(world, input),
+        "ListContainerInstances" => instances::list(world, input),
+        "UpdateContainerInstancesState" => instances::update_state(world, input),
+        "DeregisterContainerInstance" => instances::deregister(world, input),
+        "PutAttributes" => instances::put_attributes(world, input),
+        "RegisterTaskDefinition" => register::register(world, input),
+        "DescribeTaskDefinition" => task_definitions::describe(world, input),
+        "ListTaskDefinitions" => task_definitions::list(world, input),
+        "ListTaskDefinitionFamilies" => task_definitions::list_families(world, input),
+        "DeregisterTaskDefinition" => task_definitions::deregister(world, input),
+        "DeleteTaskDefinitions" => task_definitions::delete(world, input),
+        "CreateService" => services::create(world, input),
+        "UpdateService" => services::update(world, input),
+        "DeleteService" => services::delete(world, input),
+        "DescribeServices" => services::describe_all(world, input),
+        "ListServices" => services::list(world, input),
+        "ListTasks" => tasks::list(world, input),
+        "DescribeTasks" => tasks::describe_all(world, input),
+        "RunTask" => tasks::run(world, input),
+        "StopTask" => tasks::stop(world, input),
+        "ListServiceDeployments" => history::list(world, input),
+        "DescribeServiceDeployments" => history::describe_all(world, input),
+        "DescribeServiceRevisions" => history::describe_revisions(world, input),
+        "StopServiceDeployment" => history::stop(world, input),
+        "TagResource" => tags::tag(world, input),
+        "UntagResource" => tags::untag(world, input),
+        "ListTagsForResource" => tags::list(world, input),
+        other => Err(ApiError::client(
+            "UnknownOperationException",
+            format!("The embedded ECS does not know the operation {other}."),
+        )),
+    }
+}
+
+pub(crate) fn due(world: &mut World, due: Due) {
+    match due {
+        Due::Pass { cluster, service } => scheduler::pass(world, &ServiceKey { cluster, name: service }),
+        Due::Step { task, step } => lifecycle::step(world, &task, step),
+    }
 }
 
 /// Asks the container behind (instance, host port) for `path`, as a health check or a
 /// request of the data plane does. `None`: nothing listens there, or the connection is
 /// cut (not started yet, ended, killed).
-pub(crate) fn answer(_world: &World, _instance_id: &str, _host_port: u16, _health: bool) -> Option<Answer> {
-    None
+pub(crate) fn answer(world: &World, instance_id: &str, host_port: u16, health: bool) -> Option<Answer> {
+    let instance = world.ecs.instance_by_ec2(instance_id)?;
+    let task = world.ecs.tasks.get(instance.owner_of(host_port)?)?;
+    let container = task.containers.iter().find(|it| it.ports.iter().any(|port| port.host == host_port))?;
+    if !container.answers(world.now()) {
+        return None;
+    }
+    let behaviour = &container.behaviour;
+    let status = if health { behaviour.health_status } else { behaviour.status };
+    Some(Answer { status, latency_ms: behaviour.latency_ms, task_arn: task.arn.clone() })
 }
 
 /// What a container answers.
@@ -37,4 +197,14 @@ pub struct Answer {
     pub latency_ms: u64,
     /// The task that answered.
     pub task_arn: String,
+}
+
+/// 32 hex digits: ids of tasks, instances, events.
+pub(crate) fn hex_id(world: &mut World) -> String {
+    format!("{:032x}", world.rng.random::<u128>())
+}
+
+/// Nineteen digits: the number in `ecs-svc/…` and in a service revision's ARN.
+pub(crate) fn number_id(world: &mut World) -> u64 {
+    world.rng.random_range(1_000_000_000_000_000_000..9_000_000_000_000_000_000)
 }

@@ -1,28 +1,134 @@
-//! ELBv2.
+//! ELBv2: application load balancers with a data plane's decisions.
+//!
+//! | room | holds |
+//! |---|---|
+//! | `model` | what is kept |
+//! | `load_balancers` `listeners` `rules` `target_groups` `targets` `tags` | the API |
+//! | `conditions` `actions` | a rule's two halves |
+//! | `usage` | which groups are in use |
+//! | `health` | checks by timers |
+//! | `route` | which target a request goes to |
+//! | `view` | what tests and the demo look at |
+//!
+//! It forwards nothing by itself: a door asks [`route`] and carries the bytes. It has no
+//! network or gateway load balancers, no authentication, no transforms, no stickiness
+//! cookies and no slow start.
 
+mod actions;
+mod conditions;
+mod health;
+mod input;
+mod listeners;
+mod load_balancers;
+mod model;
+mod route;
+mod rules;
+mod tags;
+mod target_groups;
+mod targets;
+#[cfg(test)]
+mod tests;
+mod usage;
+mod view;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use route::{RequestHead, RouteDecision, Served, listener_on, request, route};
+pub use view::{GroupView, RuleView, group_arn, rules, target_counts};
+
 use crate::call::{ApiError, Reply};
+use crate::time::Time;
 use crate::world::World;
 
-/// ELBv2. State.
-#[derive(Debug, Default)]
-pub struct Elb {}
+/// The one VPC that there is: target groups must name it.
+pub const VPC_ID: &str = "vpc-0a1b2c3d4e5f60718";
 
-/// What this service's timers are for.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-pub enum Due {}
-
-pub(crate) fn handle(_world: &mut World, operation: &str, _input: &Value) -> Reply {
-    Err(ApiError::client("UnknownOperationException", operation))
+/// ELBv2's state, by ARN.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Elb {
+    load_balancers: BTreeMap<String, model::LoadBalancer>,
+    listeners: BTreeMap<String, model::Listener>,
+    /// Default rules among them.
+    rules: BTreeMap<String, model::Rule>,
+    groups: BTreeMap<String, model::TargetGroup>,
+    /// Every resource has an entry here, be it empty.
+    tags: BTreeMap<String, BTreeMap<String, String>>,
 }
 
-pub(crate) fn due(_world: &mut World, due: Due) {
-    match due {}
+/// What this service's timers are for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Due {
+    /// A target's next health check.
+    Check {
+        /// The group.
+        group: String,
+        /// The target.
+        id: String,
+        /// Its port.
+        port: u16,
+        /// The life of the target that this check belongs to.
+        life: u64,
+    },
+    /// A target has drained.
+    Gone {
+        /// The group.
+        group: String,
+        /// The target.
+        id: String,
+        /// Its port.
+        port: u16,
+        /// The life of the target that ends.
+        life: u64,
+    },
+}
+
+pub(crate) fn handle(world: &mut World, operation: &str, input: &Value) -> Reply {
+    match operation {
+        "CreateLoadBalancer" => load_balancers::create(world, input),
+        "DescribeLoadBalancers" => load_balancers::describe(world, input),
+        "DeleteLoadBalancer" => load_balancers::delete(world, input),
+        "DescribeLoadBalancerAttributes" => load_balancers::describe_attributes(world, input),
+        "ModifyLoadBalancerAttributes" => load_balancers::modify_attributes(world, input),
+        "CreateListener" => listeners::create(world, input),
+        "DescribeListeners" => listeners::describe(world, input),
+        "ModifyListener" => listeners::modify(world, input),
+        "DeleteListener" => listeners::delete(world, input),
+        "CreateRule" => rules::create(world, input),
+        "DescribeRules" => rules::describe(world, input),
+        "ModifyRule" => rules::modify(world, input),
+        "DeleteRule" => rules::delete(world, input),
+        "SetRulePriorities" => rules::set_priorities(world, input),
+        "CreateTargetGroup" => target_groups::create(world, input),
+        "DescribeTargetGroups" => target_groups::describe(world, input),
+        "ModifyTargetGroup" => target_groups::modify(world, input),
+        "DeleteTargetGroup" => target_groups::delete(world, input),
+        "DescribeTargetGroupAttributes" => target_groups::describe_attributes(world, input),
+        "ModifyTargetGroupAttributes" => target_groups::modify_attributes(world, input),
+        "RegisterTargets" => targets::register_call(world, input),
+        "DeregisterTargets" => targets::deregister_call(world, input),
+        "DescribeTargetHealth" => targets::describe_health(world, input),
+        "DescribeTags" => tags::describe(world, input),
+        "AddTags" => tags::add(world, input),
+        "RemoveTags" => tags::remove(world, input),
+        other => Err(ApiError::client(
+            "InvalidAction",
+            format!("the embedded ELBv2 does not have the operation {other}"),
+        )),
+    }
+}
+
+pub(crate) fn due(world: &mut World, due: Due) {
+    match due {
+        Due::Check { group, id, port, life } => health::check(world, group, id, port, life),
+        Due::Gone { group, id, port, life } => targets::gone(world, &group, id, port, life),
+    }
 }
 
 /// A target's state: `initial`, `healthy`, `unhealthy`, `unused`, `draining`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TargetState {
     /// Registered, first checks under way.
@@ -37,24 +143,41 @@ pub enum TargetState {
     Draining,
 }
 
-/// ECS registers a target. Errors as RegisterTargets'.
-pub(crate) fn register(_world: &mut World, _group_arn: &str, _id: &str, _port: u16) -> Result<(), ApiError> {
-    Ok(())
+/// ECS registers a target. Errors as `RegisterTargets`'.
+pub(crate) fn register(world: &mut World, group_arn: &str, id: &str, port: u16) -> Result<(), ApiError> {
+    targets::register(world, group_arn, id, port)
 }
 
 /// ECS deregisters a target: it drains for the group's deregistration delay, then is
 /// gone. Returns when it will be gone.
-pub(crate) fn deregister(world: &mut World, _group_arn: &str, _id: &str, _port: u16) -> crate::time::Time {
-    world.now()
+pub(crate) fn deregister(world: &mut World, group_arn: &str, id: &str, port: u16) -> Time {
+    targets::deregister(world, group_arn, id, port)
 }
 
 /// A target's state; `None` once it is gone.
-pub(crate) fn target_state(_world: &World, _group_arn: &str, _id: &str, _port: u16) -> Option<TargetState> {
-    None
+pub(crate) fn target_state(world: &World, group_arn: &str, id: &str, port: u16) -> Option<TargetState> {
+    let group = world.elb.groups.get(group_arn)?;
+    group.targets.get(&(id.to_owned(), port)).map(|target| target.state)
 }
 
-/// Why CreateService or UpdateService would refuse this group, if it would: unknown, or
+/// Why `CreateService` or `UpdateService` would refuse this group, if it would: unknown, or
 /// `The target group … does not have an associated load balancer.`
-pub(crate) fn refuses_service(_world: &World, _group_arn: &str) -> Option<ApiError> {
-    None
+pub(crate) fn refuses_service(world: &World, group_arn: &str) -> Option<ApiError> {
+    let refuse = |why: &str| {
+        let message = format!("The target group with targetGroupArn {group_arn} {why}");
+        Some(ApiError::client("InvalidParameterException", message))
+    };
+    match world.elb.groups.get(group_arn) {
+        None => refuse("does not exist."),
+        Some(group) if !group.in_use => refuse("does not have an associated load balancer."),
+        Some(_) => None,
+    }
+}
+
+/// Sixteen hex digits, as ARNs end in: mixed from the seed and a number, so that their order
+/// is not the order of creation.
+fn hex_id(world: &mut World) -> String {
+    let number = world.next_id();
+    let hash = crate::ecr::digest_of(format!("elb/{}/{number}", world.config.seed).as_bytes());
+    hash.trim_start_matches("sha256:")[..16].to_owned()
 }

@@ -66,10 +66,9 @@ pub(super) fn tier(wanted: Option<&str>, current: Option<Tier>, value: &str) -> 
     let tier = match wanted {
         None => current.unwrap_or_default(),
         Some("Standard") if current == Some(Tier::Advanced) => return Err(invalid(DOWNGRADE)),
-        Some("Standard") => Tier::Standard,
         Some("Advanced") => Tier::Advanced,
         Some("Intelligent-Tiering") if size > 4096 || current == Some(Tier::Advanced) => Tier::Advanced,
-        Some("Intelligent-Tiering") => Tier::Standard,
+        Some("Standard" | "Intelligent-Tiering") => Tier::Standard,
         Some(other) => {
             let set = "Member must satisfy enum value set: [Standard, Advanced, Intelligent-Tiering]";
             return Err(constraint(other, "tier", set));

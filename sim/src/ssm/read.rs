@@ -198,8 +198,9 @@ struct Filter {
 impl Filter {
     fn check(&self) -> Result<(), ApiError> {
         match (self.key.as_str(), self.option.as_deref().unwrap_or("Equals")) {
-            ("Name", "Equals" | "BeginsWith" | "Contains") | ("Type", "Equals") => Ok(()),
-            ("Path", "Equals" | "OneLevel" | "Recursive") => Ok(()),
+            ("Name", "Equals" | "BeginsWith" | "Contains")
+            | ("Type", "Equals")
+            | ("Path", "Equals" | "OneLevel" | "Recursive") => Ok(()),
             ("Name" | "Type" | "Path", option) => Err(ApiError::client(
                 "InvalidFilterOption",
                 format!("The filter option {option} is not valid."),

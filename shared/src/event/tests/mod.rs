@@ -5,13 +5,19 @@ mod samples;
 mod traps;
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
 use super::{Incoming, Malformed, read};
 
 /// Every sample event of `events/`, by file name.
-fn samples() -> Vec<(String, Vec<u8>)> {
+fn samples() -> &'static [(String, Vec<u8>)] {
+    static SAMPLES: LazyLock<Vec<(String, Vec<u8>)>> = LazyLock::new(read_folder);
+    &SAMPLES
+}
+
+fn read_folder() -> Vec<(String, Vec<u8>)> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../events");
     let mut samples: Vec<_> = std::fs::read_dir(folder)
         .expect("events/ is in the repository")
@@ -28,8 +34,8 @@ fn samples() -> Vec<(String, Vec<u8>)> {
 
 /// One sample as JSON, to change a field of.
 fn sample(name: &str) -> Value {
-    let (_, bytes) = samples().into_iter().find(|(known, _)| known == name).expect("a sample of this name");
-    serde_json::from_slice(&bytes).expect("JSON")
+    let (_, bytes) = samples().iter().find(|(known, _)| known == name).expect("a sample of this name");
+    serde_json::from_slice(bytes).expect("JSON")
 }
 
 fn read_json(event: &Value) -> Result<Incoming, Malformed> {

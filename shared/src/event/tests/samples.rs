@@ -30,9 +30,9 @@ fn rendered(incoming: &Incoming) -> Read<'_> {
 #[test]
 fn every_sample_reads_as_its_snapshot_says() {
     for (name, bytes) in samples() {
-        let incoming = read(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let incoming = read(bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
         insta::with_settings!({ snapshot_path => "snapshots", prepend_module_to_snapshot => false }, {
-            insta::assert_json_snapshot!(name, rendered(&incoming));
+            insta::assert_json_snapshot!(name.as_str(), rendered(&incoming));
         });
     }
 }
@@ -45,7 +45,7 @@ fn every_snapshot_has_its_sample() {
         .map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned())
         .filter_map(|name| name.strip_suffix(".snap").map(str::to_owned))
         .collect();
-    let names: BTreeSet<String> = samples().into_iter().map(|(name, _)| name).collect();
+    let names: BTreeSet<String> = samples().iter().map(|(name, _)| name.clone()).collect();
     assert_eq!(kept, names);
 }
 
@@ -66,7 +66,7 @@ fn the_index_tells_where_every_sample_comes_from() {
 #[test]
 fn nothing_in_aws_own_samples_is_unknown() {
     for (name, bytes) in samples() {
-        let unknown = read(&bytes).unwrap().unknown_parts();
+        let unknown = read(bytes).unwrap().unknown_parts();
         let is_unused_kind = matches!(unknown.as_slice(), [UnknownPart::Kind { .. }]);
         assert!(unknown.is_empty() || is_unused_kind, "{name}: {unknown:?}");
     }

@@ -1,0 +1,255 @@
+"""Push → UpdateService: the deploy function's binary under a Runtime API, beside `ecs deploy`, on one endpoint.
+
+Prints medians of both in one table, then the waves of calls (with a delay on each call, what runs side by side and
+what waits for what is plain), then a pass with nothing to do. Plain HTTP on loopback. Trust ratios, not absolute times.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests/python/clients"))
+
+from conftest import World  # noqa: E402
+from images import push  # noqa: E402
+from processes import CREDENTIALS, REGION, free_port, running  # noqa: E402
+from wire import Proxy, RuntimeApi, waves  # noqa: E402
+
+TARGET = pathlib.Path(os.environ.get("TARGET", ROOT / "target"))
+CLUSTER = "bench"  # apart from `main`, which the endpoint's own function looks after
+UPDATE = "updateservice"
+
+
+def peak_rss_mb(pid):
+    """The high-water mark of this program alone: `ru_maxrss` would count the parent before exec."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM"):
+                return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def update_of(calls):
+    return next(c for c in calls if c.name.lower().endswith("." + UPDATE))
+
+
+class Bench:
+    def __init__(self, world, proxy, directory):
+        self.world, self.proxy, self.directory, self.pushed = world, proxy, directory, 0
+        self.table = world.client("dynamodb").list_tables()["TableNames"][0]
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(directory),
+            "AWS_REGION": REGION,
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{proxy.port}",
+            **CREDENTIALS,
+        }
+
+    def prepare(self):
+        """Two services of the same content: one tracked by Windlass, one for the peer."""
+        ecr, ecs = self.world.client("ecr"), self.world.client("ecs")
+        self.uri = ecr.create_repository(repositoryName="bench")["repository"]["repositoryUri"]
+        self.push()
+        ecs.create_cluster(clusterName=CLUSTER)
+        for name, tags in {"ours": [{"key": "windlass:track", "value": "bench:semver=1.x"}], "peer": []}.items():
+            container = {"name": "web", "image": f"{self.uri}:1.0.1", "cpu": 64, "memory": 64, "essential": True}
+            ecs.register_task_definition(family=name, networkMode="bridge", containerDefinitions=[container])
+            ecs.create_service(cluster=CLUSTER, serviceName=name, taskDefinition=name, desiredCount=0, launchType="EC2", tags=tags)
+
+    def push(self):
+        self.pushed += 1
+        self.tag = f"1.0.{self.pushed}"
+        self.digest = push(self.directory / self.tag, self.world, "bench", self.tag)
+        return {
+            "version": "0",
+            "id": f"00000000-0000-0000-0000-{self.pushed:012}",
+            "detail-type": "ECR Image Action",
+            "source": "aws.ecr",
+            "account": "123456789012",
+            "time": "2026-01-01T00:00:00Z",
+            "region": REGION,
+            "resources": [],
+            "detail": {
+                "action-type": "PUSH",
+                "result": "SUCCESS",
+                "repository-name": "bench",
+                "image-digest": self.digest,
+                "image-tag": self.tag,
+            },
+        }
+
+    async def ours(self, quiet=False):
+        """One cold start and its first pass; where `quiet`, then the same event again, warm."""
+        event, runtime = self.push(), await RuntimeApi().start()
+        self.proxy.calls.clear()
+        environment = self.environment | {
+            "AWS_LAMBDA_RUNTIME_API": runtime.address,
+            "AWS_LAMBDA_FUNCTION_NAME": "deploy",
+            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+            "AWS_LAMBDA_LOG_GROUP_NAME": "bench",
+            "AWS_LAMBDA_LOG_STREAM_NAME": "bench",
+            "WINDLASS_TABLE": self.table,
+            "WINDLASS_CLUSTERS": CLUSTER,
+            "WINDLASS_TIMEOUT_SECS": "60",
+        }
+        began = time.perf_counter()
+        child = await spawn(TARGET / "release/deploy", environment)
+        try:
+            answered = await runtime.invoke(event)
+            calls, rss = list(self.proxy.calls), peak_rss_mb(child.pid)
+            self.proxy.calls.clear()
+            if quiet:
+                await runtime.invoke(event)
+            again = list(self.proxy.calls)
+        finally:
+            child.kill()
+            await child.wait()
+        assert self.image_of("ours") == f"{self.uri}@{self.digest}", "the function did not deploy what was pushed"
+        return {
+            "to UpdateService, ms": (update_of(calls).began - began) * 1000,
+            "whole, ms": (answered - began) * 1000,
+            "peak RSS, MB": rss,
+            **counts(calls),
+        }, calls, again
+
+    async def peer(self):
+        self.push()
+        self.proxy.calls.clear()
+        program = pathlib.Path(sys.executable).parent / "ecs"
+        command = ["deploy", CLUSTER, "peer", "--image", "web", f"{self.uri}:{self.tag}", "--timeout", "-1"]
+        began = time.perf_counter()
+        child = await spawn(program, self.environment, *command)
+        rss = 0.0
+        while child.returncode is None:
+            rss = max(rss, peak_rss_mb(child.pid))
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(asyncio.shield(child.wait()), 0.005)
+        ended, calls = time.perf_counter(), list(self.proxy.calls)
+        assert child.returncode == 0 and self.image_of("peer") == f"{self.uri}:{self.tag}", "ecs deploy did not deploy"
+        return {
+            "to UpdateService, ms": (update_of(calls).began - began) * 1000,
+            "whole, ms": (ended - began) * 1000,
+            "peak RSS, MB": rss,
+            **counts(calls),
+        }, calls
+
+    async def init(self, program):
+        """Spawn → the first /next, ms."""
+        runtime = await RuntimeApi().start()
+        environment = self.environment | {
+            "AWS_LAMBDA_RUNTIME_API": runtime.address,
+            "AWS_LAMBDA_FUNCTION_NAME": "deploy",
+            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+            "AWS_LAMBDA_LOG_GROUP_NAME": "bench",
+            "AWS_LAMBDA_LOG_STREAM_NAME": "bench",
+            "WINDLASS_TABLE": self.table,
+            "WINDLASS_CLUSTERS": CLUSTER,
+        }
+        began = time.perf_counter()
+        child = await spawn(TARGET / "release" / program, environment)
+        await asyncio.wait_for(runtime.asked.wait(), 10)
+        child.kill()
+        await child.wait()
+        return (runtime.asked_at - began) * 1000
+
+    def image_of(self, service):
+        ecs = self.world.client("ecs")
+        live = ecs.describe_services(cluster=CLUSTER, services=[service])["services"][0]["taskDefinition"]
+        return ecs.describe_task_definition(taskDefinition=live)["taskDefinition"]["containerDefinitions"][0]["image"]
+
+
+def counts(calls):
+    return {
+        "calls to UpdateService": sum(c.began <= update_of(calls).began for c in calls),
+        "calls in all": len(calls),
+        "waves to UpdateService": len(waves(calls, UPDATE)),
+    }
+
+
+async def spawn(program, environment, *arguments):
+    silent = asyncio.subprocess.DEVNULL
+    return await asyncio.create_subprocess_exec(program, *arguments, env=environment, stdout=silent, stderr=silent)
+
+
+def medians(runs):
+    return {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+
+
+def table(title, ours, peer):
+    print(f"\n{title}\n{'':28}{'windlass deploy':>18}{'ecs deploy':>14}{'ratio':>9}")
+    for key in ours:
+        ratio = f"{peer[key] / ours[key]:.1f}×" if ours[key] else ""
+        print(f"{key:28}{ours[key]:18.1f}{peer[key]:14.1f}{ratio:>9}")
+
+
+def goal(words, value, met):
+    print(f"  {'met    ' if met else 'NOT met'}  {words}: {value}")
+
+
+async def measure(world, directory, runs, delay_ms):
+    proxy = await Proxy(int(world.endpoint.rsplit(":", 1)[1])).start()
+    bench = Bench(world, proxy, directory)
+    bench.prepare()
+    await bench.ours(), await bench.peer()  # the first pass adopts the service, and pages are warm
+
+    # One of each in turn, so that a busy moment of the machine is in both columns.
+    ours, peer = [], []
+    for _ in range(runs):
+        ours.append((await bench.ours())[0])
+        peer.append((await bench.peer())[0])
+    ours, peer = medians(ours), medians(peer)
+    table(f"medians of {runs} runs", ours, peer)
+
+    proxy.delay = delay_ms / 1000
+    slow, calls, again = await bench.ours(quiet=True)
+    slow_peer, peer_calls = await bench.peer()
+    table(f"with {delay_ms} ms added to each call (one run)", slow, slow_peer)
+    for name, of in (("windlass deploy", calls), ("ecs deploy", peer_calls), ("windlass, nothing to do", again)):
+        print(f"\n{name}: what waits for what")
+        for n, names in enumerate(waves(of), 1):
+            print(f"  {n:2}  {', '.join(names)}")
+    proxy.delay = 0
+
+    inits = {program: statistics.median([await bench.init(program) for _ in range(runs)]) for program in ("deploy", "examples/empty")}
+    print(f"\ninit (spawn → first /next), ms: deploy {inits['deploy']:.2f}, an empty handler {inits['examples/empty']:.2f}")
+
+    print("\ngoals (performance.md)")
+    key = "to UpdateService, ms"
+    goal("at least 40 times faster than ecs deploy", f"{peer[key] / ours[key]:.0f} times", peer[key] >= 40 * ours[key])
+    key = "peak RSS, MB"
+    goal("at most 1/5 of its memory", f"1/{peer[key] / ours[key]:.1f}", peer[key] >= 5 * ours[key])
+    ratio = inits["deploy"] / inits["examples/empty"]
+    goal("init at most 1.5 times an empty handler's", f"{ratio:.2f} times", ratio <= 1.5)
+    to_update = waves(calls, UPDATE)
+    leased = next((n for n, wave in enumerate(to_update, 1) if any("UpdateItem" in name for name in wave)), 0)
+    beyond = len(to_update) - leased
+    goal("UpdateService at most 3 round trips beyond the lease", f"{beyond}, of {len(to_update)} in all", beyond <= 3)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=9, help="runs of each (medians are printed)")
+    parser.add_argument("--delay-ms", type=float, default=20, help="added to each call in the second table")
+    options = parser.parse_args()
+    port, alb = free_port(), free_port()
+    endpoint = f"http://127.0.0.1:{port}"
+    # 20 revisions, then one a second, is AWS's rate and the simulator's: its clock runs fast enough to stay out of it.
+    command = [str(TARGET / "debug/windlass"), "local", "--port", str(port), "--alb-port", str(alb), "--speed", "20"]
+    with tempfile.TemporaryDirectory() as directory:
+        directory = pathlib.Path(directory)
+        with running(command, endpoint, directory / "log"):
+            asyncio.run(measure(World("sim", endpoint), directory, options.runs, options.delay_ms))
+
+
+if __name__ == "__main__":
+    main()

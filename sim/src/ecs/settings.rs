@@ -1,0 +1,297 @@
+//! What a service was told: the members of CreateService and UpdateService that ECS
+//! keeps and gives back, and how the scheduler reads them.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::args::{self, invalid};
+use crate::call::ApiError;
+
+/// Members that a new deployment is needed for when they change.
+pub(crate) const DEPLOYING: [&str; 7] = [
+    "networkConfiguration",
+    "platformVersion",
+    "loadBalancers",
+    "serviceRegistries",
+    "serviceConnectConfiguration",
+    "volumeConfigurations",
+    "vpcLatticeConfigurations",
+];
+
+/// Members that change without one.
+pub(crate) const QUIET: [&str; 9] = [
+    "capacityProviderStrategy",
+    "availabilityZoneRebalancing",
+    "placementConstraints",
+    "placementStrategy",
+    "healthCheckGracePeriodSeconds",
+    "enableExecuteCommand",
+    "enableECSManagedTags",
+    "propagateTags",
+    "deploymentController",
+];
+
+/// Members that belong to a deployment rather than to DescribeServices' top level.
+pub(crate) const OF_DEPLOYMENT: [&str; 3] =
+    ["serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations"];
+
+/// The members, by name.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Settings(pub(crate) Map<String, Value>);
+
+/// A target group that a service registers its tasks in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LoadBalancer {
+    pub(crate) group: String,
+    pub(crate) container: String,
+    pub(crate) port: u16,
+}
+
+/// The circuit breaker's settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Breaker {
+    pub(crate) enabled: bool,
+    pub(crate) rollback: bool,
+    /// Whether a healthy task sets the count of failures back to 0.
+    pub(crate) reset: bool,
+    rule: Threshold,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Threshold {
+    BoundedPercent(u32),
+    UnboundedPercent(u32),
+    Count(u32),
+}
+
+impl Breaker {
+    /// Failures at which a deployment of `desired` tasks fails. By default half of the
+    /// desired count, rounded up, at least 3 and at most 200.
+    pub(crate) fn threshold(self, desired: u32) -> u32 {
+        let share = |percent: u32| (desired * percent).div_ceil(100);
+        match self.rule {
+            Threshold::BoundedPercent(percent) => share(percent).clamp(3, 200),
+            Threshold::UnboundedPercent(percent) => share(percent).max(1),
+            Threshold::Count(count) => count.max(1),
+        }
+    }
+}
+
+impl Settings {
+    /// CreateService's members with AWS's defaults.
+    pub(crate) fn create(input: &Value, account: &str) -> Result<Self, ApiError> {
+        let names = DEPLOYING.iter().chain(&QUIET).chain(&["launchType", "schedulingStrategy"]);
+        let names: Vec<&str> = names.copied().collect();
+        let mut members = args::pick(input, &names);
+        let providers = members.contains_key("capacityProviderStrategy");
+        let mut default = |name: &str, value: Value| {
+            members.entry(name).or_insert(value);
+        };
+        if !providers {
+            default("launchType", json!("EC2"));
+        }
+        default("schedulingStrategy", json!("REPLICA"));
+        default("deploymentController", json!({ "type": "ECS" }));
+        default("placementConstraints", json!([]));
+        default("placementStrategy", json!([]));
+        default("loadBalancers", json!([]));
+        default("serviceRegistries", json!([]));
+        default("enableECSManagedTags", json!(false));
+        default("enableExecuteCommand", json!(false));
+        default("propagateTags", json!("NONE"));
+        default("availabilityZoneRebalancing", json!("ENABLED"));
+        default(
+            "deploymentConfiguration",
+            json!({
+                "deploymentCircuitBreaker": { "enable": false, "rollback": false },
+                "maximumPercent": 200,
+                "minimumHealthyPercent": 100,
+                "strategy": "ROLLING",
+                "bakeTimeInMinutes": 0,
+            }),
+        );
+        let mut settings = Self(members);
+        settings.merge_configuration(input)?;
+        if !settings.load_balancers().is_empty() {
+            settings.0.entry("healthCheckGracePeriodSeconds").or_insert(json!(0));
+            let role = "aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS";
+            settings.0.insert("roleArn".into(), json!(format!("arn:aws:iam::{account}:role/{role}")));
+        }
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// UpdateService's members laid over these: what is omitted stays, an empty list
+    /// removes.
+    pub(crate) fn updated(&self, input: &Value) -> Result<Self, ApiError> {
+        let mut settings = self.clone();
+        settings.0.extend(args::pick(input, &DEPLOYING));
+        settings.0.extend(args::pick(input, &QUIET));
+        settings.merge_configuration(input)?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// Members of `deploymentConfiguration` that are not given stay as they are, those of
+    /// its circuit breaker too.
+    fn merge_configuration(&mut self, input: &Value) -> Result<(), ApiError> {
+        let Some(given) = input.get("deploymentConfiguration").and_then(Value::as_object) else {
+            return Ok(());
+        };
+        let live = self.0.entry("deploymentConfiguration").or_insert_with(|| json!({}));
+        for (name, value) in given.iter().filter(|(_, value)| !value.is_null()) {
+            match (live[name].as_object_mut(), value.as_object()) {
+                (Some(live), Some(given)) if name == "deploymentCircuitBreaker" => live.extend(given.clone()),
+                _ => live[name] = value.clone(),
+            }
+        }
+        Ok(())
+    }
+
+    fn check(&self) -> Result<(), ApiError> {
+        let configuration = self.member("deploymentConfiguration");
+        let minimum = args::count(&configuration, "minimumHealthyPercent")?.unwrap_or(100);
+        let maximum = args::count(&configuration, "maximumPercent")?.unwrap_or(200);
+        if minimum == 100 && maximum == 100 {
+            return Err(invalid(
+                "Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments.",
+            ));
+        }
+        if minimum > 100 || maximum < minimum || maximum == 0 {
+            return Err(invalid(format!(
+                "Invalid deployment configuration: minimumHealthyPercent {minimum}, maximumPercent {maximum}."
+            )));
+        }
+        self.check_supported(&configuration)?;
+        for constraint in args::list(&Value::Object(self.0.clone()), "placementConstraints")? {
+            super::placement::check_constraint(constraint)?;
+        }
+        Ok(())
+    }
+
+    /// What this simulator does not carry out is refused, never quietly rolled.
+    fn check_supported(&self, configuration: &Value) -> Result<(), ApiError> {
+        let unsupported = |what: &str| {
+            Err(ApiError::client(
+                "UnsupportedFeatureException",
+                format!("The embedded ECS does not carry out {what}: use ROLLING on a REPLICA service."),
+            ))
+        };
+        match args::text(configuration, "strategy")? {
+            None | Some("ROLLING") => {}
+            Some(other) => return unsupported(&format!("the deployment strategy {other}")),
+        }
+        match self.member("schedulingStrategy").as_str() {
+            None | Some("REPLICA") => {}
+            Some(other) => return unsupported(&format!("the scheduling strategy {other}")),
+        }
+        match self.member("deploymentController")["type"].as_str() {
+            None | Some("ECS") => Ok(()),
+            Some(other) => unsupported(&format!("the deployment controller {other}")),
+        }
+    }
+
+    /// A member; null where it is not set.
+    pub(crate) fn member(&self, name: &str) -> Value {
+        self.0.get(name).cloned().unwrap_or(Value::Null)
+    }
+
+    pub(crate) fn load_balancers(&self) -> Vec<LoadBalancer> {
+        let entries = self.0.get("loadBalancers").and_then(Value::as_array);
+        entries.into_iter().flatten().filter_map(load_balancer).collect()
+    }
+
+    /// Seconds after a task's start in which unhealthy targets do not count.
+    pub(crate) fn grace_secs(&self) -> u64 {
+        self.0.get("healthCheckGracePeriodSeconds").and_then(Value::as_u64).unwrap_or(0)
+    }
+
+    fn percent(&self, name: &str, default: u32) -> u32 {
+        let value = self.0.get("deploymentConfiguration").and_then(|it| it[name].as_u64());
+        value.and_then(|it| u32::try_from(it).ok()).unwrap_or(default)
+    }
+
+    /// Healthy tasks below which the scheduler stops none, rounded up.
+    pub(crate) fn least_healthy(&self, desired: u32) -> usize {
+        (desired * self.percent("minimumHealthyPercent", 100)).div_ceil(100) as usize
+    }
+
+    /// Tasks that may be there at once, rounded down.
+    pub(crate) fn most_tasks(&self, desired: u32) -> usize {
+        (desired * self.percent("maximumPercent", 200) / 100) as usize
+    }
+
+    pub(crate) fn breaker(&self) -> Breaker {
+        let breaker = &self.member("deploymentConfiguration")["deploymentCircuitBreaker"];
+        let flag = |name: &str, default: bool| breaker[name].as_bool().unwrap_or(default);
+        let rule = &breaker["thresholdConfiguration"];
+        let value = rule["value"].as_u64().and_then(|it| u32::try_from(it).ok()).unwrap_or(50);
+        Breaker {
+            enabled: flag("enable", false),
+            rollback: flag("rollback", false),
+            reset: flag("resetOnHealthyTask", true),
+            rule: match rule["type"].as_str() {
+                Some("COUNT") => Threshold::Count(value),
+                Some("UNBOUNDED_PERCENT") => Threshold::UnboundedPercent(value),
+                _ => Threshold::BoundedPercent(value),
+            },
+        }
+    }
+
+    /// The members that a service revision records.
+    pub(crate) fn of_revision(&self) -> Map<String, Value> {
+        let names = DEPLOYING.iter().chain(&["launchType", "capacityProviderStrategy"]);
+        names.filter_map(|name| self.0.get(*name).map(|value| ((*name).to_owned(), value.clone()))).collect()
+    }
+}
+
+fn load_balancer(entry: &Value) -> Option<LoadBalancer> {
+    Some(LoadBalancer {
+        group: entry["targetGroupArn"].as_str()?.to_owned(),
+        container: entry["containerName"].as_str()?.to_owned(),
+        port: u16::try_from(entry["containerPort"].as_u64()?).ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentages_round_towards_safety() {
+        let input = json!({"deploymentConfiguration": {"minimumHealthyPercent": 50, "maximumPercent": 150}});
+        let settings = Settings::create(&input, "1").unwrap();
+        let bounds = [1, 2, 3, 4].map(|it| (settings.least_healthy(it), settings.most_tasks(it)));
+        assert_eq!(bounds, [(1, 1), (1, 3), (2, 4), (2, 6)]);
+    }
+
+    #[test]
+    fn the_breaker_trips_at_half_but_three_at_least() {
+        let breaker = Settings::default().breaker();
+        assert_eq!([1, 6, 7, 25, 1000].map(|it| breaker.threshold(it)), [3, 3, 4, 13, 200]);
+        let counted = json!({"deploymentConfiguration": {"deploymentCircuitBreaker": {
+            "enable": true, "rollback": true, "thresholdConfiguration": {"type": "COUNT", "value": 1}}}});
+        assert_eq!(Settings::create(&counted, "1").unwrap().breaker().threshold(50), 1);
+    }
+
+    #[test]
+    fn an_update_keeps_what_it_does_not_name() {
+        let first = json!({"deploymentConfiguration": {"maximumPercent": 150, "deploymentCircuitBreaker":
+            {"enable": true, "rollback": true, "resetOnHealthyTask": false}}});
+        let settings = Settings::create(&first, "1").unwrap();
+        let second = json!({"deploymentConfiguration": {"deploymentCircuitBreaker": {"enable": true, "rollback": false}}});
+        let updated = settings.updated(&second).unwrap();
+        assert_eq!(updated.member("deploymentConfiguration")["maximumPercent"], 150);
+        assert!(!updated.breaker().reset);
+        assert!(!updated.breaker().rollback);
+    }
+
+    #[test]
+    fn what_is_not_carried_out_is_refused() {
+        let input = json!({"deploymentConfiguration": {"strategy": "CANARY"}});
+        assert_eq!(Settings::create(&input, "1").unwrap_err().code, "UnsupportedFeatureException");
+        let both = json!({"deploymentConfiguration": {"minimumHealthyPercent": 100, "maximumPercent": 100}});
+        assert!(Settings::create(&both, "1").unwrap_err().message.contains("block deployments"));
+    }
+}

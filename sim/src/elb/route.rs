@@ -1,0 +1,203 @@
+//! The data plane's decisions: which rule, which group, which target.
+
+use std::net::IpAddr;
+
+use rand::Rng as _;
+
+use super::model::{Action, Priority, Redirect, Rule, WeightedGroup};
+use super::{TargetState, conditions};
+use crate::ecs;
+use crate::world::World;
+
+/// What a decision needs of a request.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RequestHead {
+    /// `GET`.
+    pub method: String,
+    /// The Host header, with or without a port.
+    pub host: String,
+    /// `/admin/users`.
+    pub path: String,
+    /// Without the `?`.
+    pub query: String,
+    /// All headers, as they came.
+    pub headers: Vec<(String, String)>,
+    /// Who asks, where that is known.
+    pub source_ip: Option<IpAddr>,
+}
+
+impl RequestHead {
+    /// A GET of a path.
+    pub fn get(host: &str, path: &str) -> Self {
+        Self { method: "GET".into(), host: host.into(), path: path.into(), ..Self::default() }
+    }
+
+    /// The host without its port.
+    pub(super) fn host_name(&self) -> &str {
+        let (name, port) = self.host.rsplit_once(':').unwrap_or((&self.host, ""));
+        if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) { name } else { &self.host }
+    }
+}
+
+/// What the load balancer does with a request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RouteDecision {
+    /// Sends it to a target.
+    Forward {
+        /// The group that was chosen by weight.
+        target_group: String,
+        /// The instance, or the address.
+        target_id: String,
+        /// The target's port.
+        port: u16,
+        /// The rule that decided.
+        rule_arn: String,
+    },
+    /// Answers by itself.
+    Fixed {
+        /// The status.
+        status: u16,
+        /// `text/plain`, …
+        content_type: Option<String>,
+        /// The body.
+        body: Option<String>,
+    },
+    /// Sends the client elsewhere.
+    Redirect {
+        /// 301 or 302.
+        status: u16,
+        /// Where to.
+        location: String,
+    },
+    /// The chosen group has no target to send it to: 503. The load balancer does not turn to
+    /// another group of the same action, however healthy that is.
+    NoHealthyTarget {
+        /// The rule that decided.
+        rule_arn: String,
+        /// The group, if a weight above zero chose one.
+        target_group: Option<String>,
+    },
+}
+
+/// The listener on a port; the first by ARN where several load balancers have one.
+pub fn listener_on(world: &World, port: u16) -> Option<&str> {
+    world.elb.listeners.iter().find(|(_, listener)| listener.port == port).map(|(arn, _)| arn.as_str())
+}
+
+/// Decides on a request that came to a listener. `None`: there is no such listener, so the
+/// connection would have been refused.
+pub fn route(world: &mut World, listener_arn: &str, head: &RequestHead) -> Option<RouteDecision> {
+    let listener = world.elb.listeners.get(listener_arn)?;
+    let (protocol, port) = (listener.protocol.clone(), listener.port);
+    let holds = |(_, rule): &(&str, &Rule)| {
+        rule.conditions.iter().all(|condition| conditions::holds(condition, head))
+    };
+    // The default rule is the last and has no conditions, so one always holds.
+    let (rule_arn, rule) = world.elb.rules_of(listener_arn).into_iter().find(holds)?;
+    let rule_arn = rule_arn.to_owned();
+    match rule.action.clone() {
+        Action::Fixed { status, content_type, body } => {
+            Some(RouteDecision::Fixed { status, content_type, body })
+        }
+        Action::Redirect(to) => Some(RouteDecision::Redirect {
+            status: to.status,
+            location: location(&to, &protocol, port, head),
+        }),
+        Action::Forward { groups, .. } => Some(forward(world, rule_arn, &groups)),
+    }
+}
+
+fn forward(world: &mut World, rule_arn: String, groups: &[WeightedGroup]) -> RouteDecision {
+    let Some(target_group) = choose_group(world, groups) else {
+        return RouteDecision::NoHealthyTarget { rule_arn, target_group: None };
+    };
+    match choose_target(world, &target_group) {
+        Some((target_id, port)) => RouteDecision::Forward { target_group, target_id, port, rule_arn },
+        None => RouteDecision::NoHealthyTarget { rule_arn, target_group: Some(target_group) },
+    }
+}
+
+/// By weight alone: health plays no part. All weights zero choose nothing.
+fn choose_group(world: &mut World, groups: &[WeightedGroup]) -> Option<String> {
+    let total: u64 = groups.iter().map(|group| u64::from(group.weight)).sum();
+    if total == 0 {
+        return None;
+    }
+    let positive = groups.iter().filter(|group| group.weight > 0).count();
+    // One choice draws no number, so that traffic does not disturb the seed of what follows.
+    let mut at = if positive == 1 { 0 } else { world.rng.next_u64() % total };
+    for group in groups.iter().filter(|group| group.weight > 0) {
+        if at < u64::from(group.weight) {
+            return Some(group.arn.clone());
+        }
+        at -= u64::from(group.weight);
+    }
+    None
+}
+
+/// Round robin among the healthy. Where none is healthy the load balancer fails open: it
+/// takes the unhealthy ones as they are. Targets that are new or draining get nothing.
+fn choose_target(world: &mut World, arn: &str) -> Option<(String, u16)> {
+    let group = world.elb.groups.get_mut(arn)?;
+    let of = |state| -> Vec<_> {
+        group.targets.iter().filter(|(_, target)| target.state == state).map(|(key, _)| key.clone()).collect()
+    };
+    let healthy = of(TargetState::Healthy);
+    let candidates = if healthy.is_empty() { of(TargetState::Unhealthy) } else { healthy };
+    let chosen = candidates.get(group.turn % candidates.len().max(1)).cloned();
+    group.turn = group.turn.wrapping_add(1);
+    chosen
+}
+
+fn location(to: &Redirect, protocol: &str, port: u16, head: &RequestHead) -> String {
+    let port = port.to_string();
+    let fill = |template: &str| {
+        template
+            .replace("#{protocol}", protocol)
+            .replace("#{host}", head.host_name())
+            .replace("#{port}", &port)
+            .replace("#{path}", head.path.trim_start_matches('/'))
+            .replace("#{query}", &head.query)
+    };
+    let query = fill(&to.query);
+    let query = if query.is_empty() { query } else { format!("?{query}") };
+    let protocol = fill(&to.protocol).to_lowercase();
+    format!("{protocol}://{}:{}{}{query}", fill(&to.host), fill(&to.port), fill(&to.path))
+}
+
+/// How a request through the load balancer ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Served {
+    /// The client's status: the target's own, or 502, 503, 504 of the load balancer.
+    pub status: u16,
+    /// The task that answered.
+    pub task_arn: Option<String>,
+    /// What was decided.
+    pub decision: RouteDecision,
+}
+
+/// Sends a request through a listener to the container behind it: in-process traffic for
+/// tests. `None` as in [`route`].
+pub fn request(world: &mut World, listener_arn: &str, head: &RequestHead) -> Option<Served> {
+    let decision = route(world, listener_arn, head)?;
+    let (status, task_arn) = match &decision {
+        RouteDecision::Forward { target_id, port, .. } => match ecs::answer(world, target_id, *port, false) {
+            Some(answer) => (answer.status, Some(answer.task_arn)),
+            None => (502, None),
+        },
+        RouteDecision::Fixed { status, .. } | RouteDecision::Redirect { status, .. } => (*status, None),
+        RouteDecision::NoHealthyTarget { .. } => (503, None),
+    };
+    Some(Served { status, task_arn, decision })
+}
+
+impl super::Elb {
+    /// A listener's rules in the order in which they are tried.
+    pub(super) fn rules_of(&self, listener: &str) -> Vec<(&str, &Rule)> {
+        let of = self.rules.iter().filter(|(_, rule)| rule.listener == listener);
+        let mut rules: Vec<_> = of.map(|(arn, rule)| (arn.as_str(), rule)).collect();
+        rules.sort_by_key(|(_, rule): &(&str, &Rule)| rule.priority);
+        debug_assert!(rules.last().is_none_or(|(_, rule)| rule.priority == Priority::Default));
+        rules
+    }
+}

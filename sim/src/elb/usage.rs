@@ -1,0 +1,93 @@
+//! Which target groups are in use: what a new action may name, and what starts and stops
+//! the health checks.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::health;
+use super::model::Action;
+use crate::call::ApiError;
+use crate::world::World;
+
+/// Target groups per application load balancer: a fixed quota.
+const GROUPS_PER_LOAD_BALANCER: usize = 100;
+
+/// The groups that each load balancer's rules forward to, one rule left out.
+fn by_load_balancer<'a>(world: &'a World, without: Option<&str>) -> BTreeMap<&'a str, BTreeSet<&'a str>> {
+    let mut used: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (arn, rule) in &world.elb.rules {
+        let Some(listener) = world.elb.listeners.get(&rule.listener) else { continue };
+        if without != Some(arn.as_str()) {
+            let groups = rule.action.groups().iter().map(|group| group.arn.as_str());
+            used.entry(&listener.load_balancer).or_default().extend(groups);
+        }
+    }
+    used
+}
+
+/// Whether a rule of this load balancer may have this action. `replaces` is the rule whose
+/// present action goes.
+pub(super) fn check(
+    world: &World,
+    lb: &str,
+    replaces: Option<&str>,
+    action: &Action,
+) -> Result<(), ApiError> {
+    let used = by_load_balancer(world, replaces);
+    for group in action.groups() {
+        let elsewhere =
+            used.iter().any(|(other, groups)| *other != lb && groups.contains(group.arn.as_str()));
+        if elsewhere {
+            let message = format!(
+                "The following target groups cannot be associated with more than one load balancer: {}",
+                group.arn
+            );
+            return Err(ApiError::client("TargetGroupAssociationLimit", message));
+        }
+        let vpc = world.elb.groups.get(&group.arn).map(|group| group.settings.vpc_id.as_str());
+        if vpc.is_some_and(|vpc| vpc != super::VPC_ID) {
+            let message = format!(
+                "The target group '{}' is not in the load balancer's VPC '{}'",
+                group.arn,
+                super::VPC_ID
+            );
+            return Err(ApiError::client("InvalidConfigurationRequest", message));
+        }
+    }
+    let mut here = used.get(lb).cloned().unwrap_or_default();
+    here.extend(action.groups().iter().map(|group| group.arn.as_str()));
+    if here.len() > GROUPS_PER_LOAD_BALANCER {
+        let message =
+            format!("The maximum number of unique target groups has been reached on load balancer '{lb}'");
+        return Err(ApiError::client("TooManyUniqueTargetGroupsPerLoadBalancer", message));
+    }
+    Ok(())
+}
+
+/// The load balancers whose rules forward to a group (one at most).
+pub(super) fn load_balancers_of<'a>(world: &'a World, group: &str) -> Vec<&'a str> {
+    by_load_balancer(world, None)
+        .into_iter()
+        .filter(|(_, groups)| groups.contains(group))
+        .map(|(lb, _)| lb)
+        .collect()
+}
+
+/// After any change of rules: groups that came into use begin their checks, those that
+/// went out of it stop them.
+pub(super) fn refresh(world: &mut World) {
+    let used: BTreeSet<String> =
+        by_load_balancer(world, None).into_values().flatten().map(str::to_owned).collect();
+    let flipped: Vec<_> = world
+        .elb
+        .groups
+        .iter_mut()
+        .filter(|(arn, group)| group.in_use != used.contains(*arn))
+        .map(|(arn, group)| {
+            group.in_use = !group.in_use;
+            arn.clone()
+        })
+        .collect();
+    for group in flipped {
+        health::usage_changed(world, &group);
+    }
+}
