@@ -153,7 +153,7 @@ fn test_pattern(input: &Value) -> Reply {
 
 /// An AWS service emits an event onto the default bus.
 pub(crate) fn emit(world: &mut World, source: &str, detail_type: &str, resources: &[String], detail: Value) {
-    let event = envelope(world, source, detail_type, resources, &detail);
+    let event = envelope(world, source, detail_type, resources, detail);
     publish(world, event);
 }
 
@@ -162,10 +162,10 @@ fn envelope(
     source: &str,
     detail_type: &str,
     resources: &[String],
-    detail: &Value,
+    detail: Value,
 ) -> Event {
     let id = world.next_id();
-    Event(json!({
+    let mut event = json!({
         "version": "0",
         "id": format!("{:08x}-0000-4000-9000-{id:012x}", world.config.seed & 0xffff_ffff),
         "detail-type": detail_type,
@@ -174,8 +174,9 @@ fn envelope(
         "time": world.now.iso_secs(),
         "region": world.config.region,
         "resources": resources,
-        "detail": detail,
-    }))
+    });
+    event["detail"] = detail;
+    Event(event)
 }
 
 /// Puts an event onto the bus: it is logged, and sets out to the targets of each rule
@@ -235,7 +236,7 @@ pub(crate) fn due(world: &mut World, due: Due) {
 
 fn tick(world: &mut World, rule: &str) {
     let arn = rules::arn(world, rule);
-    let event = envelope(world, "aws.events", "Scheduled Event", &[arn], &json!({}));
+    let event = envelope(world, "aws.events", "Scheduled Event", &[arn], json!({}));
     send(world, rule, &event);
     log(world, event, vec![rule.to_owned()]);
     ticks(world, rule);

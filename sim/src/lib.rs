@@ -9,7 +9,7 @@
 //! | [`gate`] | the one place through which every call passes: faults, throttling, the log of calls |
 //! | [`world`] | the state, the timers, `call` and `advance` |
 //! | [`wire`] | awsJson and Query/XML to and from [`call::Call`] |
-//! | [`ecs`] [`ecr`] [`elb`] [`ssm`] [`bus`] [`lambda`] [`dynamo`] | the services |
+//! | [`ecs`] [`ecr`] [`elb`] [`ssm`] [`bus`] [`lambda`] [`dynamo`] [`sts`] | the services |
 //! | [`behaviour`] | what a container does, by its image's labels |
 //! | [`door`] | in process (for the SDK) and over TCP |
 
@@ -24,6 +24,7 @@ pub mod elb;
 pub mod gate;
 pub mod lambda;
 pub mod ssm;
+pub mod sts;
 pub mod time;
 mod wildcard;
 pub mod wire;

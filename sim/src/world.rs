@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::behaviour::Behaviour;
 use crate::bus::Bus;
-use crate::call::{ApiError, Call, Reply, ServiceId};
+use crate::call::{Call, Reply, ServiceId};
 use crate::dynamo::Dynamo;
 use crate::ecr::Ecr;
 use crate::ecs::Ecs;
@@ -24,7 +24,7 @@ use crate::lambda::{Invocation, Lambda};
 use crate::ssm::Ssm;
 use crate::time::Time;
 use crate::wire::Stamp;
-use crate::{bus, ecr, ecs, elb, gate, lambda, ssm};
+use crate::{bus, ecr, ecs, elb, gate, lambda, ssm, sts};
 
 /// What a world is made with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -257,17 +257,6 @@ fn dispatch(world: &mut World, call: &Call) -> Reply {
         ServiceId::Events => bus::handle(world, &call.operation, &call.input),
         ServiceId::Lambda => lambda::handle(world, &call.operation, &call.input),
         ServiceId::DynamoDb => world.dynamo.handle(&call.operation, &call.input),
-        ServiceId::Sts => sts(world, call),
-    }
-}
-
-fn sts(world: &World, call: &Call) -> Reply {
-    match call.operation.as_str() {
-        "GetCallerIdentity" => Ok(serde_json::json!({
-            "UserId": call.caller.access_key,
-            "Account": world.config.account,
-            "Arn": format!("arn:aws:iam::{}:user/{}", world.config.account, call.caller.access_key),
-        })),
-        other => Err(ApiError::client("InvalidAction", format!("Could not find operation {other}"))),
+        ServiceId::Sts => sts::handle(world, call),
     }
 }

@@ -63,7 +63,7 @@ fn accept(world: &mut World, entry: Entry) -> Result<String, Refusal> {
     let Ok(detail @ Value::Object(_)) = serde_json::from_str(&detail) else {
         return Err(refusal("MalformedDetail", "Detail is malformed."));
     };
-    let event = envelope(world, &source, &detail_type, &entry.resources, &detail);
+    let event = envelope(world, &source, &detail_type, &entry.resources, detail);
     let id = event.id().to_owned();
     publish(world, event);
     Ok(id)
