@@ -10,6 +10,19 @@ use super::hex_id;
 use super::service::ServiceKey;
 use crate::world::World;
 
+fn emit(world: &mut World, kind: &str, resources: &[String], detail: Value) {
+    #[cfg(test)]
+    EMITTED.with_borrow_mut(|events| events.push((kind.to_owned(), resources.to_vec(), detail.clone())));
+    world.emit("aws.ecs", kind, resources, detail);
+}
+
+#[cfg(test)]
+thread_local! {
+    /// What this test's world emitted: each test runs on a thread of its own.
+    pub(super) static EMITTED: std::cell::RefCell<Vec<(String, Vec<String>, Value)>> =
+        const { std::cell::RefCell::new(Vec::new()) };
+}
+
 /// A task changed: its version goes up and an event tells all of it.
 pub(crate) fn task_changed(world: &mut World, id: &str) {
     let now = world.now();
@@ -19,7 +32,7 @@ pub(crate) fn task_changed(world: &mut World, id: &str) {
     let arn = task.arn.clone();
     let Some(task) = world.ecs.tasks.get(id) else { return };
     let detail = describe::task(world, task, Stamp::Iso, false);
-    world.emit("aws.ecs", "ECS Task State Change", &[arn], detail);
+    emit(world, "ECS Task State Change", &[arn], detail);
 }
 
 /// An instance's resources or status changed.
@@ -33,7 +46,7 @@ pub(crate) fn instance_changed(world: &mut World, id: &str) {
     let cluster = world.ecs.clusters.get(&instance.cluster).map(|it| it.arn.clone());
     detail["clusterArn"] = json!(cluster);
     detail["updatedAt"] = json!(now.iso());
-    world.emit("aws.ecs", "ECS Container Instance State Change", &[arn], detail);
+    emit(world, "ECS Container Instance State Change", &[arn], detail);
 }
 
 /// A deployment began, completed, or failed: by its `rolloutState`.
@@ -54,7 +67,7 @@ pub(crate) fn deployment_changed(world: &mut World, key: &ServiceKey, id: &str) 
         "reason": deployment.reason,
     });
     let arn = service.arn.clone();
-    world.emit("aws.ecs", "ECS Deployment State Change", &[arn], detail);
+    emit(world, "ECS Deployment State Change", &[arn], detail);
 }
 
 /// An `ECS Service Action`; `more` are the members beside the common ones.
@@ -71,7 +84,7 @@ pub(crate) fn service_action(world: &mut World, key: &ServiceKey, kind: &str, na
     for (member, value) in more.as_object().into_iter().flatten() {
         detail[member] = value.clone();
     }
-    world.emit("aws.ecs", "ECS Service Action", &[arn], detail);
+    emit(world, "ECS Service Action", &[arn], detail);
 }
 
 /// Adds `(service <name>) <message>` to the service's own events.

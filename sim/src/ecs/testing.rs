@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::events::EMITTED;
 use super::instances::{InstanceSpec, add_instance};
 use crate::call::ApiError;
-use crate::world::{Config, World};
+use crate::ecr::{PushSpec, ensure_repository, push_image};
+use crate::world::{Config, Effect, World};
 
 /// A world with the cluster `main`.
 pub(crate) fn world() -> World {
@@ -60,4 +62,54 @@ pub(crate) fn service(world: &mut World, name: &str) -> Value {
 pub(crate) fn pass(world: &mut World, secs: u64) {
     let to = world.now() + Duration::from_secs(secs);
     world.advance(to);
+}
+
+/// Pushes `shop:<tag>` with these labels; returns its digest.
+pub(crate) fn push<const N: usize>(world: &mut World, tag: &str, labels: [(&str, &str); N]) -> String {
+    ensure_repository(world, "shop");
+    let spec = PushSpec { content: tag.to_owned(), ..PushSpec::labelled(labels) };
+    push_image(world, "shop", &[tag], &spec).unwrap()
+}
+
+/// `shop:<tag>` as a task definition names it.
+pub(crate) fn shop(tag: &str) -> String {
+    format!("123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop:{tag}")
+}
+
+/// A world with two instances, and `shop` (2 tasks, no load balancer) steady on `shop:v1`.
+/// The breaker is on, with rollback.
+pub(crate) fn steady_shop() -> World {
+    let mut world = world();
+    instance(&mut world, 1, 4000);
+    instance(&mut world, 2, 4000);
+    push(&mut world, "v1", []);
+    let definition = register(&mut world, "shop", &shop("v1"), 256);
+    let input = json!({"cluster": "main", "serviceName": "shop", "taskDefinition": definition, "desiredCount": 2,
+        "deploymentConfiguration": {"deploymentCircuitBreaker": {"enable": true, "rollback": true}}});
+    call(&mut world, "CreateService", input);
+    pass(&mut world, 20);
+    world
+}
+
+/// UpdateService of `shop` to a new revision that runs `shop:<tag>`.
+pub(crate) fn release(world: &mut World, tag: &str) -> Value {
+    let definition = register(world, "shop", &shop(tag), 256);
+    let input = json!({"cluster": "main", "service": "shop", "taskDefinition": definition});
+    call(world, "UpdateService", input)["service"].clone()
+}
+
+/// The events so far, as (detail-type, detail); forgotten by this.
+pub(crate) fn emitted(kind: &str) -> Vec<Value> {
+    let events = EMITTED.take();
+    events.into_iter().filter(|event| event.0 == kind).map(|event| event.2).collect()
+}
+
+/// The effects so far, forgotten by this.
+pub(crate) fn effects(world: &mut World) -> Vec<Effect> {
+    world.effects.drain(..).collect()
+}
+
+/// Whether no timer but those that forget stopped tasks is set: the world is quiet.
+pub(crate) fn is_quiet(world: &World) -> bool {
+    world.next_due().is_none_or(|due| due > world.now() + Duration::from_secs(600))
 }
