@@ -9,11 +9,11 @@ pub(crate) struct Blueprint {
     pub(crate) containers: Vec<ContainerPlan>,
     /// CPU units reserved on the instance.
     pub(crate) cpu: u32,
-    /// MiB reserved on the instance.
+    /// `MiB` reserved on the instance.
     pub(crate) memory: u32,
-    /// The task-level settings as given back by DescribeTasks.
-    pub(crate) task_cpu: Option<String>,
-    pub(crate) task_memory: Option<String>,
+    /// The task-level settings as given back by `DescribeTasks`.
+    pub(crate) given_cpu: Option<String>,
+    pub(crate) given_memory: Option<String>,
     pub(crate) network: Network,
     /// `x86_64` or `arm64`, where `runtimePlatform` says it.
     pub(crate) architecture: Option<String>,
@@ -73,20 +73,20 @@ impl Blueprint {
         let array = |name: &str| definition[name].as_array().cloned().unwrap_or_default();
         let containers: Vec<ContainerPlan> = array("containerDefinitions").iter().map(container).collect();
         let text = |name: &str| definition[name].as_str().map(str::to_owned);
-        let (task_cpu, task_memory) = (text("cpu"), text("memory"));
+        let (given_cpu, given_memory) = (text("cpu"), text("memory"));
         let of_task = |value: &Option<String>| value.as_ref().and_then(|text| text.parse().ok());
         let container_memory = |it: &ContainerPlan| it.memory_reservation.or(it.memory).unwrap_or(0);
         Self {
-            cpu: of_task(&task_cpu).unwrap_or_else(|| containers.iter().map(|it| it.cpu).sum()),
-            memory: of_task(&task_memory).unwrap_or_else(|| containers.iter().map(container_memory).sum()),
+            cpu: of_task(&given_cpu).unwrap_or_else(|| containers.iter().map(|it| it.cpu).sum()),
+            memory: of_task(&given_memory).unwrap_or_else(|| containers.iter().map(container_memory).sum()),
             network: Network::parse(definition["networkMode"].as_str()).unwrap_or(Network::Bridge),
             architecture: definition["runtimePlatform"]["cpuArchitecture"]
                 .as_str()
                 .map(str::to_ascii_lowercase),
             constraints: array("placementConstraints"),
             containers,
-            task_cpu,
-            task_memory,
+            given_cpu,
+            given_memory,
         }
     }
 

@@ -24,7 +24,7 @@ pub(crate) struct Cluster {
     pub(crate) services: BTreeMap<String, Service>,
 }
 
-/// Members of CreateCluster and PutClusterCapacityProviders that DescribeClusters returns.
+/// Members of `CreateCluster` and `PutClusterCapacityProviders` that `DescribeClusters` returns.
 const STORED: [&str; 5] = [
     "settings",
     "configuration",
@@ -154,7 +154,7 @@ pub(crate) fn delete(world: &mut World, input: &Value) -> Reply {
     Ok(json!({ "cluster": describe(world, &name, false) }))
 }
 
-/// PutClusterCapacityProviders: the names are stored; that the providers exist is not
+/// `PutClusterCapacityProviders`: the names are stored; that the providers exist is not
 /// checked, since their Auto Scaling groups are not simulated.
 pub(crate) fn put_capacity_providers(world: &mut World, input: &Value) -> Reply {
     let name = of_call(world, input)?;
@@ -166,7 +166,7 @@ pub(crate) fn put_capacity_providers(world: &mut World, input: &Value) -> Reply 
     Ok(json!({ "cluster": describe(world, &name, false) }))
 }
 
-/// DescribeCapacityProviders: those that AWS always has, and those that clusters name.
+/// `DescribeCapacityProviders`: those that AWS always has, and those that clusters name.
 pub(crate) fn describe_capacity_providers(world: &World, input: &Value) -> Reply {
     let mut known: Vec<String> = vec!["FARGATE".into(), "FARGATE_SPOT".into()];
     for cluster in world.ecs.clusters.values() {

@@ -53,7 +53,7 @@ pub(crate) struct Revision {
     pub(crate) arn: String,
     pub(crate) task_definition: String,
     pub(crate) load_balancers: Vec<LoadBalancer>,
-    /// Members that DescribeServiceRevisions gives back as they were.
+    /// Members that `DescribeServiceRevisions` gives back as they were.
     pub(crate) stored: Map<String, Value>,
     /// Container → the digest that its tag had when the revision was first pulled.
     pub(crate) pins: BTreeMap<String, String>,
@@ -78,7 +78,7 @@ pub(crate) struct Release {
     pub(crate) breaker: BreakerRecord,
 }
 
-/// ServiceDeployment's `rollback`.
+/// `ServiceDeployment`'s `rollback`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct RollbackRecord {
     pub(crate) reason: String,
@@ -86,7 +86,7 @@ pub(crate) struct RollbackRecord {
     pub(crate) revision: String,
 }
 
-/// ServiceDeployment's `deploymentCircuitBreaker`.
+/// `ServiceDeployment`'s `deploymentCircuitBreaker`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct BreakerRecord {
     pub(crate) status: BreakerStatus,
@@ -104,7 +104,7 @@ pub(crate) enum BreakerStatus {
     Triggered,
 }
 
-/// ServiceDeployment's `status`.
+/// `ServiceDeployment`'s `status`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum ReleaseStatus {
@@ -126,7 +126,7 @@ impl ReleaseStatus {
     }
 }
 
-/// Begins a deployment of a new revision: what CreateService and UpdateService do.
+/// Begins a deployment of a new revision: what `CreateService` and `UpdateService` do.
 pub(crate) fn begin(world: &mut World, key: &ServiceKey, task_definition: &str) {
     let now = world.now();
     let path = format!("{}/{}", key.cluster, key.name);

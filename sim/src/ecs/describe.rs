@@ -33,7 +33,7 @@ fn put(output: &mut Value, member: &str, value: Option<Value>) {
     }
 }
 
-/// A task: DescribeTasks' entry, and the event's detail.
+/// A task: `DescribeTasks`' entry, and the event's detail.
 pub(crate) fn task(world: &World, task: &Task, stamp: Stamp, tags: bool) -> Value {
     let instance = world.ecs.instances.get(&task.instance);
     let instance_arn = instance.map_or_else(
@@ -43,16 +43,16 @@ pub(crate) fn task(world: &World, task: &Task, stamp: Stamp, tags: bool) -> Valu
     let architecture = instance.and_then(|it| it.attributes.get("ecs.cpu-architecture"));
     let mut output = json!({
         "attachments": [],
-        "attributes": architecture.map(|it| json!([{ "name": "ecs.cpu-architecture", "value": it }]))
-            .unwrap_or_else(|| json!([])),
+        "attributes": architecture
+            .map_or_else(|| json!([]), |it| json!([{ "name": "ecs.cpu-architecture", "value": it }])),
         "availabilityZone": task.az,
         "clusterArn": world.arn("ecs", &format!("cluster/{}", task.cluster)),
         "connectivity": "CONNECTED",
         "connectivityAt": stamp.write(task.times.created),
         "containerInstanceArn": instance_arn,
         "containers": task.containers.iter().map(|it| container(task, it, stamp)).collect::<Vec<_>>(),
-        "cpu": task_amount(task.task_cpu.as_ref(), task.containers.iter().map(|it| it.cpu).sum()),
-        "memory": task_amount(task.task_memory.as_ref(),
+        "cpu": task_amount(task.given_cpu.as_ref(), task.containers.iter().map(|it| it.cpu).sum()),
+        "memory": task_amount(task.given_memory.as_ref(),
             task.containers.iter().filter_map(|it| it.memory_reservation.or(it.memory)).sum()),
         "createdAt": stamp.write(task.times.created),
         "desiredStatus": if task.wanted { "RUNNING" } else { "STOPPED" },
@@ -62,7 +62,7 @@ pub(crate) fn task(world: &World, task: &Task, stamp: Stamp, tags: bool) -> Valu
         "lastStatus": task.status.name(),
         "overrides": task.overrides,
         "taskArn": task.arn,
-        "taskDefinitionArn": task.task_definition,
+        "taskDefinitionArn": task.definition,
         "version": task.version,
     });
     let times = &task.times;
@@ -174,7 +174,7 @@ fn resources(cpu: u32, memory: u32, tcp: &[u16], udp: &[u16]) -> Value {
     ])
 }
 
-/// DescribeContainerInstances' entry.
+/// `DescribeContainerInstances`' entry.
 pub(crate) fn instance(world: &World, instance: &Instance, tags: bool) -> Value {
     let tasks = || instance.reserved.keys().filter_map(|id| world.ecs.tasks.get(id));
     let mut output = instance_core(instance);
@@ -208,7 +208,7 @@ pub(crate) fn counts(world: &World, service: &Service, revision: Option<&str>) -
     counts
 }
 
-/// DescribeServices' entry.
+/// `DescribeServices`' entry.
 pub(crate) fn service(world: &World, service: &Service, tags: bool) -> Value {
     let all = counts(world, service, None);
     let events = service

@@ -10,7 +10,7 @@ use super::services;
 use crate::call::{ApiError, Reply};
 use crate::world::World;
 
-/// ListServiceDeployments: newest first.
+/// `ListServiceDeployments`: newest first.
 pub(crate) fn list(world: &World, input: &Value) -> Reply {
     let key = services::of_call(world, input, "service")?;
     let statuses = args::texts(input, "status")?;
@@ -155,7 +155,7 @@ fn revision(world: &World, service: &Service, revision: &Revision) -> Value {
     output
 }
 
-/// StopServiceDeployment: rolls back, whether or not the service is configured to.
+/// `StopServiceDeployment`: rolls back, whether or not the service is configured to.
 pub(crate) fn stop(world: &mut World, input: &Value) -> Reply {
     let now = world.now();
     let arn = args::required(input, "serviceDeploymentArn")?.to_owned();
@@ -182,7 +182,7 @@ pub(crate) fn stop(world: &mut World, input: &Value) -> Reply {
     if let Some(service) = world.ecs.service_mut(&key) {
         if let Some(primary) = service.primary_mut() {
             primary.rollout = Rollout::Failed;
-            primary.reason = "Service deployment stopped by user.".to_owned();
+            "Service deployment stopped by user.".clone_into(&mut primary.reason);
             primary.updated_at = now;
         }
         if let Some(release) = service.release_mut() {

@@ -32,7 +32,7 @@ pub struct InstanceSpec {
     pub architecture: String,
     /// CPU units: 1024 for each vCPU.
     pub cpu: u32,
-    /// MiB that tasks may use.
+    /// `MiB` that tasks may use.
     pub memory: u32,
     /// Further attributes, by name.
     pub attributes: BTreeMap<String, String>,
@@ -92,7 +92,8 @@ impl Instance {
     }
 
     pub(crate) fn has_free(&self, port: u16, protocol: &str) -> bool {
-        !(RESERVED_PORTS.contains(&port) && protocol == "tcp") && !self.used_ports(protocol).contains(&port)
+        let held = protocol == "tcp" && RESERVED_PORTS.contains(&port);
+        !held && !self.used_ports(protocol).contains(&port)
     }
 
     /// The task that is bound to a host port.
@@ -203,7 +204,7 @@ fn named(world: &World, cluster: &str, input: &Value) -> Result<(Vec<String>, Ve
     Ok((found, failures))
 }
 
-fn reply(world: &World, ids: &[String], failures: Vec<Value>, tags: bool) -> Value {
+fn reply(world: &World, ids: &[String], failures: &[Value], tags: bool) -> Value {
     let instances = ids.iter().filter_map(|id| world.ecs.instances.get(id));
     let instances: Vec<Value> = instances.map(|it| describe::instance(world, it, tags)).collect();
     json!({ "containerInstances": instances, "failures": failures })
@@ -215,10 +216,10 @@ pub(crate) fn describe_all(world: &World, input: &Value) -> Reply {
     if ids.len() + failures.len() > 100 {
         return Err(invalid("Container instances can have at most 100 items."));
     }
-    Ok(reply(world, &ids, failures, args::includes(input, "TAGS")?))
+    Ok(reply(world, &ids, &failures, args::includes(input, "TAGS")?))
 }
 
-/// ListContainerInstances. Of the query language `filter` knows what
+/// `ListContainerInstances`. Of the query language `filter` knows what
 /// `placement::matches` knows.
 pub(crate) fn list(world: &World, input: &Value) -> Reply {
     let cluster = clusters::of_call(world, input)?;
@@ -263,7 +264,7 @@ pub(crate) fn update_state(world: &mut World, input: &Value) -> Reply {
     // Draining moves service tasks by their services' own passes; activation is capacity.
     scheduler::wake_cluster(world, &cluster);
     scheduler::capacity_changed(world, &cluster);
-    Ok(reply(world, &ids, failures, false))
+    Ok(reply(world, &ids, &failures, false))
 }
 
 pub(crate) fn deregister(world: &mut World, input: &Value) -> Reply {

@@ -72,14 +72,14 @@ pub(crate) fn launch(world: &mut World, launch: Launch, instance_id: &str) -> St
         owner: launch.owner,
         started_by: launch.started_by,
         group: launch.group,
-        task_definition: launch.task_definition,
+        definition: launch.task_definition,
         instance: instance_id.to_owned(),
         az,
         status: TaskStatus::Pending,
         wanted: true,
         containers,
-        task_cpu: launch.plan.task_cpu,
-        task_memory: launch.plan.task_memory,
+        given_cpu: launch.plan.given_cpu,
+        given_memory: launch.plan.given_memory,
         targets: Vec::new(),
         times: Times { created: now, updated: now, ..Times::default() },
         stop: None,
@@ -229,7 +229,7 @@ fn pinned(world: &World, owner: Option<&Owner>, container: &str, image: &str) ->
 fn pin(world: &mut World, id: &str, container: &str, digest: &str) {
     let Some(task) = world.ecs.tasks.get(id) else { return };
     let Some(owner) = task.owner.clone() else { return };
-    let definition = super::task_definitions::find(world, &task.task_definition);
+    let definition = super::task_definitions::find(world, &task.definition);
     let consistent = definition.is_none_or(|it| {
         it.blueprint().containers.iter().any(|plan| plan.name == container && plan.consistent)
     });

@@ -44,7 +44,7 @@ pub(crate) enum Obstacle {
 }
 
 impl Obstacle {
-    /// As in RunTask's `failures[].reason` and in the placement failure event.
+    /// As in `RunTask`'s `failures[].reason` and in the placement failure event.
     pub(crate) fn reason(self) -> &'static str {
         match self {
             Self::NoInstances => "No Container Instances were found in your cluster.",
@@ -78,18 +78,15 @@ pub(crate) fn choose(world: &World, plan: &Blueprint, rules: &Rules<'_>) -> Resu
         if instance.cluster != rules.cluster || instance.status != InstanceStatus::Active {
             continue;
         }
-        match obstacle(instance, plan, rules, &tasks) {
-            Some(obstacle) => {
-                if closest.is_none_or(|(known, _)| obstacle > known) {
-                    closest = Some((obstacle, instance));
-                }
+        if let Some(obstacle) = obstacle(instance, plan, rules, &tasks) {
+            if closest.is_none_or(|(known, _)| obstacle > known) {
+                closest = Some((obstacle, instance));
             }
-            None => {
-                let rank = rank(world, instance, rules, &tasks);
-                if best.as_ref().is_none_or(|(known, _)| rank < *known) {
-                    best = Some((rank, instance));
-                }
-            }
+            continue;
+        }
+        let rank = rank(world, instance, rules, &tasks);
+        if best.as_ref().is_none_or(|(known, _)| rank < *known) {
+            best = Some((rank, instance));
         }
     }
     match (best, closest) {
@@ -234,9 +231,9 @@ fn terms(expression: &str) -> Result<Vec<Term<'_>>, ApiError> {
     expression.split(" and ").flat_map(|it| it.split("&&")).map(|it| term(it.trim(), expression)).collect()
 }
 
-fn term<'a>(text: &'a str, expression: &str) -> Result<Term<'a>, ApiError> {
+fn term<'a>(part: &'a str, expression: &str) -> Result<Term<'a>, ApiError> {
     let bad = || invalid(format!("Invalid expression, or one the embedded ECS does not know: {expression}"));
-    let (left, rest) = text.split_once(char::is_whitespace).ok_or_else(bad)?;
+    let (left, rest) = part.split_once(char::is_whitespace).ok_or_else(bad)?;
     let subject = match left {
         "ec2InstanceId" => left,
         _ => left.strip_prefix("attribute:").ok_or_else(bad)?,

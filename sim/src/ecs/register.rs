@@ -1,4 +1,4 @@
-//! RegisterTaskDefinition: what AWS refuses, and the defaults it writes into what it keeps.
+//! `RegisterTaskDefinition`: what AWS refuses, and the defaults it writes into what it keeps.
 //!
 //! Everything else in the input is kept as it came, members that nobody knows included:
 //! that is how a field newer than a client's SDK behaves.
@@ -171,7 +171,7 @@ fn check_ports(container: &Value, name: &str, network: Network) -> Result<(), Ap
     Ok(())
 }
 
-/// A task-level amount: `256`, `1 vCPU`, `0.5 GB`, as units or MiB.
+/// A task-level amount: `256`, `1 vCPU`, `0.5 GB`, as units or `MiB`.
 fn amount(input: &Value, member: &str) -> Result<Option<u32>, ApiError> {
     let Some(text) = args::text(input, member)? else { return Ok(None) };
     let bad = || client(format!("Invalid '{member}' setting for task: {text}"));
@@ -188,7 +188,7 @@ fn amount(input: &Value, member: &str) -> Result<Option<u32>, ApiError> {
     Ok(Some(whole * 1024 + part * 1024 / 1000))
 }
 
-/// The defaults that DescribeTaskDefinition shows though nobody gave them.
+/// The defaults that `DescribeTaskDefinition` shows though nobody gave them.
 fn normalise(record: &mut Map<String, Value>) -> Result<(), ApiError> {
     let input = Value::Object(record.clone());
     for member in ["cpu", "memory"] {

@@ -10,7 +10,7 @@ use super::settings::Settings;
 use super::tags::Tags;
 use crate::time::Time;
 
-/// How many events DescribeServices returns.
+/// How many events `DescribeServices` returns.
 const MOST_EVENTS: usize = 100;
 
 /// A service's place.
@@ -28,7 +28,7 @@ impl ServiceKey {
     }
 }
 
-/// DescribeServices' `status`.
+/// `DescribeServices`' `status`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum ServiceStatus {
@@ -59,7 +59,7 @@ pub(crate) struct Service {
     pub(crate) releases: Vec<Release>,
     /// Service revisions, oldest first.
     pub(crate) revisions: Vec<Revision>,
-    /// The clientToken that created it, and that call's input.
+    /// The `clientToken` that created it, and that call's input.
     pub(crate) token: Option<(String, Value)>,
     pub(crate) pace: Pace,
 }
@@ -82,7 +82,7 @@ pub(crate) struct Pace {
     pub(crate) deadlock_said: bool,
 }
 
-/// An entry of DescribeServices' `events`.
+/// An entry of `DescribeServices`' `events`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ServiceEvent {
     pub(crate) id: String,

@@ -126,7 +126,7 @@ pub(crate) fn check_network(network: Network) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// UpdateService. Only a member that starts deployments *and* differs from what is live
+/// `UpdateService`. Only a member that starts deployments *and* differs from what is live
 /// starts one, or `forceNewDeployment`.
 pub(crate) fn update(world: &mut World, input: &Value) -> Reply {
     let key = of_call(world, input, "service")?;
@@ -143,7 +143,7 @@ pub(crate) fn update(world: &mut World, input: &Value) -> Reply {
     };
     let changed = |name: &&str| settings.0.get(*name) != service.settings.0.get(*name);
     let deploys = wanted != live
-        || DEPLOYING.iter().any(|name| changed(&name))
+        || DEPLOYING.iter().any(changed)
         || args::flag(input, "forceNewDeployment")? == Some(true);
     if deploys && let Some(definition) = task_definitions::find(world, &wanted) {
         check_fit(world, &settings, definition)?;
@@ -190,18 +190,16 @@ pub(crate) fn describe_all(world: &World, input: &Value) -> Reply {
     for reference in references {
         let name = args::last_part(reference).to_owned();
         let key = ServiceKey { cluster: cluster.clone(), name };
+        let missing = world.arn("ecs", &format!("service/{cluster}/{}", key.name));
         match world.ecs.service(&key) {
             Some(service) => services.push(describe::service(world, service, tags)),
-            None => {
-                let arn = world.arn("ecs", &format!("service/{cluster}/{}", key.name));
-                failures.push(args::failure(&arn, "MISSING"));
-            }
+            None => failures.push(args::failure(&missing, "MISSING")),
         }
     }
     Ok(json!({ "services": services, "failures": failures }))
 }
 
-/// ListServices: those that are ACTIVE, ten to a page unless told otherwise.
+/// `ListServices`: those that are ACTIVE, ten to a page unless told otherwise.
 pub(crate) fn list(world: &World, input: &Value) -> Reply {
     let cluster = clusters::of_call(world, input)?;
     let launch_type = args::text(input, "launchType")?;

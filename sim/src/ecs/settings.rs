@@ -1,4 +1,4 @@
-//! What a service was told: the members of CreateService and UpdateService that ECS
+//! What a service was told: the members of `CreateService` and `UpdateService` that ECS
 //! keeps and gives back, and how the scheduler reads them.
 
 use serde::{Deserialize, Serialize};
@@ -31,7 +31,7 @@ pub(crate) const QUIET: [&str; 9] = [
     "deploymentController",
 ];
 
-/// Members that belong to a deployment rather than to DescribeServices' top level.
+/// Members that belong to a deployment rather than to `DescribeServices`' top level.
 pub(crate) const OF_DEPLOYMENT: [&str; 3] =
     ["serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations"];
 
@@ -79,7 +79,7 @@ impl Breaker {
 }
 
 impl Settings {
-    /// CreateService's members with AWS's defaults.
+    /// `CreateService`'s members with AWS's defaults.
     pub(crate) fn create(input: &Value, account: &str) -> Result<Self, ApiError> {
         let names = DEPLOYING.iter().chain(&QUIET).chain(&["launchType", "schedulingStrategy"]);
         let names: Vec<&str> = names.copied().collect();
@@ -122,7 +122,7 @@ impl Settings {
         Ok(settings)
     }
 
-    /// UpdateService's members laid over these: what is omitted stays, an empty list
+    /// `UpdateService`'s members laid over these: what is omitted stays, an empty list
     /// removes.
     pub(crate) fn updated(&self, input: &Value) -> Result<Self, ApiError> {
         let mut settings = self.clone();
@@ -136,9 +136,12 @@ impl Settings {
     /// Members of `deploymentConfiguration` that are not given stay as they are, those of
     /// its circuit breaker too.
     fn merge_configuration(&mut self, input: &Value) -> Result<(), ApiError> {
-        let Some(given) = input.get("deploymentConfiguration").and_then(Value::as_object) else {
+        let Some(given) = input.get("deploymentConfiguration").filter(|it| !it.is_null()) else {
             return Ok(());
         };
+        let given = given.as_object().ok_or_else(|| {
+            ApiError::client("SerializationException", "deploymentConfiguration is not a structure")
+        })?;
         let live = self.0.entry("deploymentConfiguration").or_insert_with(|| json!({}));
         for (name, value) in given.iter().filter(|(_, value)| !value.is_null()) {
             match (live[name].as_object_mut(), value.as_object()) {

@@ -16,7 +16,7 @@ use crate::world::{Effect, World};
 /// From a container's end to the task's.
 const REPORT: Duration = Duration::from_millis(200);
 /// How long a stopped task can be described.
-const KEPT: Duration = Duration::from_secs(3600);
+const KEPT: Duration = Duration::from_hours(1);
 
 /// Asks a task to stop. One that stops already is left alone.
 pub(crate) fn request(world: &mut World, id: &str, code: StopCode, reason: &str) {

@@ -16,19 +16,19 @@ pub(crate) struct Task {
     pub(crate) cluster: String,
     /// What started it, where a service did.
     pub(crate) owner: Option<Owner>,
-    /// The service deployment's id, or what RunTask said.
+    /// The service deployment's id, or what `RunTask` said.
     pub(crate) started_by: Option<String>,
     /// `service:<name>` or `family:<name>`.
     pub(crate) group: String,
-    pub(crate) task_definition: String,
+    pub(crate) definition: String,
     pub(crate) instance: String,
     pub(crate) az: String,
     pub(crate) status: TaskStatus,
     /// Whether ECS wants it to run; false once it is to be stopped.
     pub(crate) wanted: bool,
     pub(crate) containers: Vec<Container>,
-    pub(crate) task_cpu: Option<String>,
-    pub(crate) task_memory: Option<String>,
+    pub(crate) given_cpu: Option<String>,
+    pub(crate) given_memory: Option<String>,
     /// Its targets in load balancers.
     pub(crate) targets: Vec<Target>,
     pub(crate) times: Times,
@@ -70,7 +70,7 @@ pub(crate) struct Stop {
     pub(crate) reason: String,
 }
 
-/// DescribeTasks' `stopCode`.
+/// `DescribeTasks`' `stopCode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum StopCode {
     EssentialContainerExited,
@@ -80,7 +80,7 @@ pub(crate) enum StopCode {
     UserInitiated,
 }
 
-/// DescribeTasks' `lastStatus`.
+/// `DescribeTasks`' `lastStatus`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum TaskStatus {

@@ -18,7 +18,7 @@ pub(crate) struct Family {
     pub(crate) revisions: BTreeMap<u32, Definition>,
 }
 
-/// One revision. `record` is DescribeTaskDefinition's `taskDefinition`, whole.
+/// One revision. `record` is `DescribeTaskDefinition`'s `taskDefinition`, whole.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Definition {
     pub(crate) arn: String,

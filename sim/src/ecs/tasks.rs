@@ -12,7 +12,7 @@ use super::{clusters, services, stopping, task_definitions};
 use crate::call::{ApiError, Reply};
 use crate::world::World;
 
-/// ListTasks. Without `desiredStatus` it lists tasks that are to run.
+/// `ListTasks`. Without `desiredStatus` it lists tasks that are to run.
 pub(crate) fn list(world: &World, input: &Value) -> Reply {
     let cluster = clusters::of_call(world, input)?;
     let service = match args::text(input, "serviceName")? {
@@ -29,7 +29,7 @@ pub(crate) fn list(world: &World, input: &Value) -> Reply {
     let started_by = args::text(input, "startedBy")?;
     let fits = |task: &&Task| {
         let owner = task.owner.as_ref().map(|owner| &owner.service);
-        let of_family = task_definitions::split(&task.task_definition).map(|(family, _)| family);
+        let of_family = task_definitions::split(&task.definition).map(|(family, _)| family);
         task.cluster == cluster
             && task.wanted == wanted
             && service.as_ref().is_none_or(|key| owner == Some(key))
@@ -58,18 +58,16 @@ pub(crate) fn describe_all(world: &World, input: &Value) -> Reply {
     let tags = args::includes(input, "TAGS")?;
     let (mut tasks, mut failures) = (Vec::new(), Vec::new());
     for reference in references {
+        let missing = world.arn("ecs", &format!("task/{cluster}/{}", args::last_part(reference)));
         match find(world, &cluster, reference) {
             Some(task) => tasks.push(describe::task(world, task, Stamp::Epoch, tags)),
-            None => {
-                let arn = world.arn("ecs", &format!("task/{cluster}/{}", args::last_part(reference)));
-                failures.push(args::failure(&arn, "MISSING"));
-            }
+            None => failures.push(args::failure(&missing, "MISSING")),
         }
     }
     Ok(json!({ "tasks": tasks, "failures": failures }))
 }
 
-/// RunTask. What cannot be placed is in `failures`, with HTTP 200.
+/// `RunTask`. What cannot be placed is in `failures`, with HTTP 200.
 pub(crate) fn run(world: &mut World, input: &Value) -> Reply {
     let cluster = clusters::of_call(world, input)?;
     let count = args::count(input, "count")?.unwrap_or(1);

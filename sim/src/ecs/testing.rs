@@ -1,5 +1,7 @@
 //! A world in three lines, for this module's tests.
 
+#![expect(clippy::needless_pass_by_value, reason = "a call reads best with its input in place")]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -31,7 +33,7 @@ pub(crate) fn refused(world: &mut World, operation: &str, input: Value) -> ApiEr
     }
 }
 
-/// An instance `i-<n>` in zone a (odd) or b (even) with 2 vCPU and `memory` MiB.
+/// An instance `i-<n>` in zone a (odd) or b (even) with 2 vCPU and `memory` `MiB`.
 pub(crate) fn instance(world: &mut World, n: u32, memory: u32) -> String {
     let spec = InstanceSpec {
         cluster: "main".into(),
@@ -45,7 +47,7 @@ pub(crate) fn instance(world: &mut World, n: u32, memory: u32) -> String {
     add_instance(world, spec).unwrap()
 }
 
-/// Registers `family` with one container `web` on port 80 that takes `memory` MiB.
+/// Registers `family` with one container `web` on port 80 that takes `memory` `MiB`.
 pub(crate) fn register(world: &mut World, family: &str, image: &str, memory: u32) -> String {
     let input = json!({"family": family, "containerDefinitions": [{
         "name": "web", "image": image, "memory": memory, "cpu": 128, "portMappings": [{"containerPort": 80}]}]});
@@ -53,7 +55,7 @@ pub(crate) fn register(world: &mut World, family: &str, image: &str, memory: u32
     output["taskDefinition"]["taskDefinitionArn"].as_str().unwrap().to_owned()
 }
 
-/// DescribeServices of one.
+/// `DescribeServices` of one.
 pub(crate) fn service(world: &mut World, name: &str) -> Value {
     call(world, "DescribeServices", json!({"cluster": "main", "services": [name]}))["services"][0].clone()
 }
@@ -91,7 +93,7 @@ pub(crate) fn steady_shop() -> World {
     world
 }
 
-/// UpdateService of `shop` to a new revision that runs `shop:<tag>`.
+/// `UpdateService` of `shop` to a new revision that runs `shop:<tag>`.
 pub(crate) fn release(world: &mut World, tag: &str) -> Value {
     let definition = register(world, "shop", &shop(tag), 256);
     let input = json!({"cluster": "main", "service": "shop", "taskDefinition": definition});
@@ -111,5 +113,5 @@ pub(crate) fn effects(world: &mut World) -> Vec<Effect> {
 
 /// Whether no timer but those that forget stopped tasks is set: the world is quiet.
 pub(crate) fn is_quiet(world: &World) -> bool {
-    world.next_due().is_none_or(|due| due > world.now() + Duration::from_secs(600))
+    world.next_due().is_none_or(|due| due > world.now() + Duration::from_mins(10))
 }

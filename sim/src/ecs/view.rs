@@ -75,7 +75,7 @@ pub struct InstanceView {
     pub status: String,
     /// CPU units: (used, all).
     pub cpu: (u32, u32),
-    /// MiB: (used, all).
+    /// `MiB`: (used, all).
     pub memory: (u32, u32),
     /// ARNs of the tasks on it.
     pub tasks: Vec<String>,
@@ -128,7 +128,7 @@ pub fn task(world: &World, reference: &str) -> Option<TaskView> {
         arn: task.arn.clone(),
         status: task.status.name().to_owned(),
         wanted: task.wanted,
-        task_definition: task.task_definition.clone(),
+        task_definition: task.definition.clone(),
         instance_id: instance.map(|it| it.ec2_id.clone()).unwrap_or_default(),
         images: task.containers.iter().map(|it| (it.name.clone(), it.digest.clone())).collect(),
         ports: ports.map(|port| (port.container, port.host)).collect(),
