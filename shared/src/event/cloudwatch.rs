@@ -2,7 +2,7 @@
 //!
 //! Typed here and not by `aws_lambda_events`, whose structs take an EventBridge event for a
 //! direct call (with an empty name), refuse metric math, composites without a suppressor and
-//! periods of a day, and take an anomaly's reason for a composite's (tests below).
+//! periods of a day, and take an anomaly's reason for a composite's (each a test in `tests/traps`).
 //! Source: the CloudWatch guide's `cloudwatch-and-eventbridge`, `alarms-and-actions-Lambda`.
 
 use std::collections::BTreeMap;
