@@ -33,6 +33,20 @@ pub struct Lambda {
     pub dead_letters: Vec<DeadLetter>,
     /// Every try that ended, oldest first: for explanations and tests.
     pub log: VecDeque<InvocationRecord>,
+    /// How much longer than its timeout a function may run on the virtual clock.
+    #[serde(skip)]
+    pub stretch: Stretch,
+}
+
+/// Virtual seconds for each second of a function's timeout: 1, but at the TCP door, whose
+/// functions are processes that work in real time while the clock runs faster.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stretch(pub f64);
+
+impl Default for Stretch {
+    fn default() -> Self {
+        Self(1.0)
+    }
 }
 
 /// A function, as far as its invocations go.
@@ -244,7 +258,7 @@ fn start(world: &mut World, request_id: &str) {
         return;
     }
     queued.throttled = 0;
-    queued.invocation.deadline = world.now + timeout;
+    queued.invocation.deadline = world.now + timeout.mul_f64(world.lambda.stretch.0);
     let invocation = queued.invocation.clone();
     let due = Due::Deadline { request_id: request_id.to_owned(), attempt: invocation.attempt };
     world.at(invocation.deadline, world::Due::Lambda(due));

@@ -6,6 +6,8 @@
 //! (start a container's HTTP server, invoke a function) is put into [`World::effects`]
 //! and taken by the door.
 
+mod disk;
+
 use std::collections::{BinaryHeap, VecDeque};
 
 use rand::SeedableRng;

@@ -267,7 +267,7 @@ fn start(world: &mut World, id: &str) {
     }
 }
 
-fn effects(world: &World, id: &str) -> Vec<Effect> {
+pub(super) fn effects(world: &World, id: &str) -> Vec<Effect> {
     let Some(task) = world.ecs.tasks.get(id) else { return Vec::new() };
     let instance = world.ecs.instances.get(&task.instance);
     let service = task.owner.as_ref().map(|owner| owner.service.name.clone()).unwrap_or_default();

@@ -9,6 +9,7 @@
 //! | [`scheduler`] [`census`] [`health`] [`breaker`] [`placement`] | the rollout: who starts where, who is stopped, when it failed |
 //! | [`lifecycle`] [`stopping`] | a task's way from its placement to its end |
 //! | [`describe`] [`events`] | how all of it looks to callers and on the event bus |
+//! | [`restart`] | what runs in a world that was read from disk |
 //! | [`view`] | snapshots for tests and displays |
 //!
 //! Nothing here runs while nothing moves: a service's pass is scheduled by what changes
@@ -29,6 +30,7 @@ mod instances;
 mod lifecycle;
 mod placement;
 mod register;
+mod restart;
 mod scheduler;
 mod service;
 mod services;
@@ -51,6 +53,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::instances::{InstanceSpec, add_instance, remove_instance};
+pub(crate) use self::restart::restart;
 use self::service::ServiceKey;
 use crate::call::{ApiError, Reply};
 use crate::world::World;

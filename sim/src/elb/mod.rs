@@ -36,7 +36,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use route::{RequestHead, RouteDecision, Served, listener_on, request, route};
+pub use route::{RequestHead, RouteDecision, Served, listener_on, listener_ports, request, route};
 pub use view::{GroupView, RuleView, group_arn, rules, target_counts};
 
 use crate::call::{ApiError, Reply};

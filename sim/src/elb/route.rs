@@ -1,5 +1,6 @@
 //! The data plane's decisions: which rule, which group, which target.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use rand::Rng as _;
@@ -82,6 +83,11 @@ pub enum RouteDecision {
 /// The listener on a port; the first by ARN where several load balancers have one.
 pub fn listener_on(world: &World, port: u16) -> Option<&str> {
     world.elb.listeners.iter().find(|(_, listener)| listener.port == port).map(|(arn, _)| arn.as_str())
+}
+
+/// Every port that a listener listens on, lowest first.
+pub fn listener_ports(world: &World) -> BTreeSet<u16> {
+    world.elb.listeners.values().map(|listener| listener.port).collect()
 }
 
 /// Decides on a request that came to a listener. `None`: there is no such listener, so the

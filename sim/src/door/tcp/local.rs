@@ -1,5 +1,6 @@
 //! The embedded AWS on loopback ports, started and ended.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -8,11 +9,14 @@ use anyhow::ensure;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::alb::Alb;
 use super::clock::Clock;
 use super::endpoint::Endpoint;
 use super::function::{self, FunctionProcess, Functions, Surroundings};
 use super::http::{bind, serve};
 use super::hub::Hub;
+use super::state::{self, Origin};
+use crate::lambda::Stretch;
 use crate::world::{Config, World};
 
 /// What a local AWS is started with.
@@ -49,7 +53,11 @@ impl Default for LocalConfig {
 /// the runtime ends.
 pub struct Local {
     pub(super) hub: Arc<Hub>,
+    alb: Arc<Alb>,
     endpoint: SocketAddr,
+    alb_address: SocketAddr,
+    origin: Origin,
+    state_dir: Option<PathBuf>,
     closing: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -57,11 +65,21 @@ pub struct Local {
 impl Local {
     /// Binds the ports, starts the clock and the functions.
     pub async fn start(config: LocalConfig) -> anyhow::Result<Self> {
+        Self::start_with(config, |_, _| Ok(())).await
+    }
+
+    /// The same, with something to do with the world before its clock and its functions
+    /// run: install them, make a cluster. It is told whether the state was there before.
+    pub async fn start_with(
+        config: LocalConfig,
+        prepare: impl FnOnce(&mut World, Origin) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Self> {
         ensure!(
             config.speed.is_finite() && config.speed > 0.0,
             "speed {} is not a positive number: 1 is real time",
             config.speed
         );
+        let alb_listener = bind(config.alb_port)?;
         let listener = bind(config.port)?;
         let endpoint = listener.local_addr()?;
         let mut settings = config.world;
@@ -71,17 +89,38 @@ impl Local {
             region: settings.region.clone(),
             account: settings.account.clone(),
         };
-        let world = World::new(settings);
+        let functions = Functions::new(config.functions, surroundings, config.speed)?;
+        let (mut world, origin) = state::open(settings, config.state_dir.clone()).await?;
+        // A process works in real time: at ten times the speed it needs ten times as long.
+        world.lambda.stretch = Stretch(config.speed.max(1.0));
+        prepare(&mut world, origin)?;
         let clock = Clock::start(world.now(), config.speed);
-        let hub = Arc::new(Hub::new(world, clock, Functions::new(config.functions, surroundings)?));
+        let hub = Arc::new(Hub::new(world, clock, functions));
         let (closing, closed) = watch::channel(false);
-        let pages = Arc::new(Endpoint { hub: Arc::clone(&hub), address: endpoint });
-        let tasks = vec![
+        let first = alb_listener.local_addr()?;
+        let alb = Arc::new(Alb::new(Arc::clone(&hub), first, config.alb_port != 0));
+        let pages = Arc::new(Endpoint { hub: Arc::clone(&hub), alb: Arc::clone(&alb), address: endpoint });
+        let mut tasks = vec![
             tokio::spawn(Arc::clone(&hub).drive(closed.clone())),
             tokio::spawn(function::supervise(Arc::clone(&hub), closed.clone())),
-            tokio::spawn(serve(listener, closed, move |request, _| Arc::clone(&pages).answer(request))),
+            tokio::spawn(Arc::clone(&alb).run(alb_listener, closed.clone())),
+            tokio::spawn(serve(listener, closed.clone(), move |request, _| {
+                Arc::clone(&pages).answer(request)
+            })),
         ];
-        Ok(Self { hub, endpoint, closing, tasks })
+        if let Some(dir) = config.state_dir.clone() {
+            tasks.push(tokio::spawn(state::keep(Arc::clone(&hub), dir, closed)));
+        }
+        Ok(Self {
+            hub,
+            alb,
+            endpoint,
+            alb_address: first,
+            origin,
+            state_dir: config.state_dir,
+            closing,
+            tasks,
+        })
     }
 
     /// `http://127.0.0.1:<port>`: `AWS_ENDPOINT_URL`.
@@ -92,6 +131,21 @@ impl Local {
     /// `localhost:<port>`: the registry in image names.
     pub fn registry(&self) -> String {
         format!("localhost:{}", self.endpoint.port())
+    }
+
+    /// Where the load balancer's port 80 (or its lowest) really is.
+    pub fn alb_url(&self) -> String {
+        format!("http://{}", self.alb_address)
+    }
+
+    /// Each listener's port in AWS and where it really is.
+    pub fn alb_urls(&self) -> BTreeMap<u16, String> {
+        self.alb.addresses().into_iter().map(|(port, at)| (port, format!("http://{at}"))).collect()
+    }
+
+    /// Whether the state was there before.
+    pub fn origin(&self) -> Origin {
+        self.origin
     }
 
     /// The world itself. Prefer [`Local::with`], which lets time go on first and carries
@@ -133,6 +187,9 @@ impl Local {
             task.await?;
         }
         self.hub.containers.stop_all();
-        Ok(())
+        match self.state_dir {
+            Some(dir) => state::save(self.hub, dir).await,
+            None => Ok(()),
+        }
     }
 }

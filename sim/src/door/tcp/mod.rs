@@ -8,11 +8,13 @@
 //! | `function` | Lambda functions as processes under the Runtime API |
 //! | `containers` | a small HTTP server for each task |
 //! | `alb` `proxy` | the load balancer's listeners, which really forward |
+//! | `state` | the world on disk |
 //! | [`traffic`] | a steady stream of requests, counted |
 //!
 //! Everything listens on 127.0.0.1 alone. It decides nothing about AWS: that is the
 //! state machine's.
 
+mod alb;
 mod clock;
 mod containers;
 mod endpoint;
@@ -21,11 +23,13 @@ mod http;
 mod hub;
 mod local;
 mod proxy;
+mod state;
 pub mod traffic;
 
 pub use clock::Clock;
 pub use function::FunctionProcess;
 pub use local::{Local, LocalConfig};
+pub use state::Origin;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -47,6 +47,7 @@ fn container(task: &str, host_port: u16, behaviour: Behaviour) -> RunningContain
 mod containers;
 mod endpoint;
 mod functions;
+mod rollout;
 
 /// A function's binary: a script that runs this test binary as the fake function.
 fn fake(dir: &Path, name: &str) -> FunctionProcess {
@@ -67,7 +68,7 @@ fn invocation(local: &Local, id: &str, payload: Value, timeout: Duration) -> Inv
         function: "echo".into(),
         payload,
         attempt: 1,
-        deadline: local.with(|world| world.now()) + timeout,
+        deadline: local.with(|world| world.now() + timeout.mul_f64(world.lambda.stretch.0)),
     }
 }
 

@@ -1,5 +1,6 @@
 //! One process of a function, from its spawn to its end, again and again.
 
+use std::collections::BTreeMap;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use tokio::sync::{Notify, watch};
 
 use super::super::http::{bind, serve};
 use super::super::hub::Hub;
+use super::super::lock;
 use super::Function;
 use super::runtime_api::Session;
 use crate::lambda::Ended;
@@ -136,13 +138,15 @@ fn fail_one(hub: &Hub, function: &Function, words: &str) {
 fn spawn(hub: &Hub, function: &Function, runtime_api: &str) -> anyhow::Result<Child> {
     let process = &function.process;
     let surroundings = &hub.functions.surroundings;
+    let settings = lock(&hub.world).lambda.function(&process.name).cloned();
+    let (memory, environment) = settings.map_or((128, BTreeMap::new()), |it| (it.memory_mib, it.environment));
     Command::new(&process.binary)
         .env_clear()
         .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
         .env("AWS_LAMBDA_RUNTIME_API", runtime_api)
         .env("AWS_LAMBDA_FUNCTION_NAME", &process.name)
         .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
-        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory.to_string())
         .env("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", process.name))
         .env("AWS_LAMBDA_LOG_STREAM_NAME", "local")
         .env("AWS_ENDPOINT_URL", &surroundings.endpoint)
@@ -151,6 +155,7 @@ fn spawn(hub: &Hub, function: &Function, runtime_api: &str) -> anyhow::Result<Ch
         .env("AWS_ACCESS_KEY_ID", &process.access_key)
         .env("AWS_SECRET_ACCESS_KEY", "local")
         .env("WINDLASS_CLOCK", hub.clock.env())
+        .envs(environment)
         .envs(&process.env)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

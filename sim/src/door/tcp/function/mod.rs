@@ -19,6 +19,7 @@ mod runtime_api;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::ensure;
 use tokio::sync::{oneshot, watch};
@@ -49,10 +50,7 @@ impl FunctionProcess {
     pub fn new(name: impl Into<String>, binary: impl Into<PathBuf>) -> Self {
         let name = name.into();
         Self {
-            access_key: format!(
-                "ASIA{}",
-                name.to_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "")
-            ),
+            access_key: crate::lambda::access_key(&name),
             name,
             binary: binary.into(),
             env: BTreeMap::new(),
@@ -76,6 +74,7 @@ pub(super) struct Surroundings {
 pub(super) struct Functions {
     by_name: BTreeMap<String, Arc<Function>>,
     surroundings: Surroundings,
+    speed: f64,
 }
 
 /// One function.
@@ -86,7 +85,11 @@ struct Function {
 }
 
 impl Functions {
-    pub(super) fn new(processes: Vec<FunctionProcess>, surroundings: Surroundings) -> anyhow::Result<Self> {
+    pub(super) fn new(
+        processes: Vec<FunctionProcess>,
+        surroundings: Surroundings,
+        speed: f64,
+    ) -> anyhow::Result<Self> {
         let mut by_name = BTreeMap::new();
         for process in processes {
             ensure!(
@@ -99,7 +102,7 @@ impl Functions {
             let name = process.name.clone();
             by_name.insert(name, Arc::new(Function { process, queue, log: log::Log::default() }));
         }
-        Ok(Self { by_name, surroundings })
+        Ok(Self { by_name, surroundings, speed })
     }
 
     /// Puts an invocation of the world's into its function's queue. A function without a
@@ -110,7 +113,7 @@ impl Functions {
             crate::lambda::completed(world, &invocation, &Ended::Error(words));
             return;
         };
-        let allowance = invocation.deadline.since(world.now());
+        let allowance = self.allowance(world, &invocation);
         function.queue.push(Job { invocation, allowance, answer: Answer::World });
     }
 
@@ -118,9 +121,14 @@ impl Functions {
     pub(super) fn invoke(&self, world: &World, invocation: Invocation) -> Option<oneshot::Receiver<Ended>> {
         let function = self.by_name.get(&invocation.function)?;
         let (sender, receiver) = oneshot::channel();
-        let allowance = invocation.deadline.since(world.now());
+        let allowance = self.allowance(world, &invocation);
         function.queue.push(Job { invocation, allowance, answer: Answer::Caller(sender) });
         Some(receiver)
+    }
+
+    /// Real time until the deadline.
+    fn allowance(&self, world: &World, invocation: &Invocation) -> Duration {
+        invocation.deadline.since(world.now()).div_f64(self.speed)
     }
 
     /// The last lines that a function's processes wrote.

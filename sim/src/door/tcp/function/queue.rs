@@ -13,8 +13,7 @@ use crate::lambda::{Ended, Invocation, completed};
 /// An invocation and who wants to know how it ended.
 pub(super) struct Job {
     pub(super) invocation: Invocation,
-    /// How long it may take once handed over: the function's timeout. Kept in real time,
-    /// since the process lives in it.
+    /// How long it may take, in real time: the function's timeout.
     pub(super) allowance: Duration,
     pub(super) answer: Answer,
 }

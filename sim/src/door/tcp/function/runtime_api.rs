@@ -1,8 +1,8 @@
 //! The Lambda Runtime API of one instance
 //! (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>).
 //!
-//! Times are virtual: the deadline that a function sees is the virtual now plus its
-//! timeout × speed, because its process works in real time while the clock runs faster.
+//! Times are virtual: the deadline that a function sees is on the clock that
+//! `WINDLASS_CLOCK` gives it.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -99,7 +99,6 @@ impl Session {
     fn hand_over(&self, job: &Job) -> Response<Body> {
         let (hub, invocation) = (&self.hub, &job.invocation);
         let surroundings = &hub.functions.surroundings;
-        let deadline = hub.clock.now() + job.allowance.mul_f64(hub.clock.speed().max(1.0));
         let arn = format!(
             "arn:aws:lambda:{}:{}:function:{}",
             surroundings.region, surroundings.account, self.function.process.name
@@ -108,7 +107,7 @@ impl Session {
         for (name, value) in [
             ("content-type", "application/json".to_owned()),
             ("lambda-runtime-aws-request-id", invocation.request_id.clone()),
-            ("lambda-runtime-deadline-ms", deadline.0.to_string()),
+            ("lambda-runtime-deadline-ms", invocation.deadline.0.to_string()),
             ("lambda-runtime-invoked-function-arn", arn),
             ("lambda-runtime-trace-id", trace_id(&invocation.request_id)),
         ] {

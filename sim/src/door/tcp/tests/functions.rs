@@ -51,7 +51,7 @@ async fn a_function_answers_and_knows_where_it_is() {
     assert_eq!(said["event"], json!({ "a": 1 }));
     assert_eq!(said["given"], "yes");
     assert_eq!(said["endpoint"], local.endpoint());
-    assert_eq!(said["key"], "ASIAECHO");
+    assert_eq!(said["key"], crate::lambda::access_key("echo"));
     assert_eq!(said["arn"], "arn:aws:lambda:eu-central-1:123456789012:function:echo");
     assert_eq!(said["clock"], local.clock().env());
     // A minute of the process's time is fifty of the virtual clock's.
@@ -166,4 +166,36 @@ async fn a_missing_binary_is_said_at_once() {
     let config = LocalConfig { port: 0, alb_port: 0, functions: vec![process], ..LocalConfig::default() };
     let error = Local::start(config).await.err().unwrap();
     assert_eq!(error.to_string(), "function deploy: /nowhere/deploy is not a file: build it first");
+}
+
+#[tokio::test]
+async fn invoke_waits_for_the_answer_or_hands_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let local = local(vec![fake(dir.path(), "echo")]).await;
+    local.with(|world| crate::lambda::install(world, crate::lambda::Function::named("echo")));
+    let url = format!("{}/2015-03-31/functions/echo/invocations", local.endpoint());
+    let invoke = |kind: &'static str, body: &'static str| {
+        let request = Request::post(url.as_str()).header("x-amz-invocation-type", kind);
+        exchange(request.body(Full::from(body)).unwrap())
+    };
+    let (parts, body) = invoke("RequestResponse", r#"{"a":2}"#).await;
+    assert_eq!(parts.status, 200);
+    assert_eq!(serde_json::from_slice::<Value>(&body).unwrap()["event"], json!({ "a": 2 }));
+
+    let (parts, body) = invoke("RequestResponse", r#"{"do":"fail"}"#).await;
+    assert_eq!(
+        (parts.status.as_u16(), &parts.headers["x-amz-function-error"]),
+        (200, &"Unhandled".parse().unwrap())
+    );
+    assert_eq!(serde_json::from_slice::<Value>(&body).unwrap()["errorMessage"], "as told");
+
+    assert_eq!(invoke("Event", r#"{"a":3}"#).await.0.status, 202);
+    let ended = loop {
+        if let Some(record) = local.with(|world| world.lambda.log.front().cloned()) {
+            break record.ended;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert!(matches!(&ended, Ended::Ok(said) if said["event"] == json!({ "a": 3 })), "{ended:?}");
+    local.shutdown().await.unwrap();
 }

@@ -1,0 +1,204 @@
+//! The load balancer's listeners on loopback ports.
+//!
+//! One port is bound from the start: it stands for port 80, or for the lowest port while
+//! nothing listens on 80, so that a client knows where to go before the listener is made.
+//! Every other listener gets a port of its own as it appears: the next one free above the
+//! first, and any free one where the first was free too.
+//!
+//! Who gets a request is `elb`'s decision; this module only carries it out, and never
+//! holds the world's lock while it does.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http::header::{self, HeaderValue};
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::http::{Body, Cut, bind, full, serve, text};
+use super::hub::Hub;
+use super::lock;
+use super::proxy::{Hop, Proxy};
+use crate::elb::{RequestHead, RouteDecision, listener_on, listener_ports, route};
+
+/// How soon a new listener's port is opened, in real time.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How many ports above the first are tried before any free one is taken.
+const NEAR: u16 = 20;
+
+/// The data plane.
+pub(super) struct Alb {
+    hub: Arc<Hub>,
+    proxy: Proxy,
+    first: SocketAddr,
+    /// Whether the first port was chosen by the user, so that its neighbours mean something.
+    chosen: bool,
+    /// The other listeners: AWS's port → the loopback address.
+    others: Mutex<BTreeMap<u16, SocketAddr>>,
+}
+
+/// Which listener a loopback port stands for.
+#[derive(Debug, Clone, Copy)]
+enum Stands {
+    /// Port 80, or the lowest.
+    First,
+    /// This one.
+    Port(u16),
+}
+
+impl Alb {
+    pub(super) fn new(hub: Arc<Hub>, first: SocketAddr, chosen: bool) -> Self {
+        Self { hub, proxy: Proxy::new(), first, chosen, others: Mutex::default() }
+    }
+
+    /// Each listener's port in AWS and where it really is.
+    pub(super) fn addresses(&self) -> BTreeMap<u16, SocketAddr> {
+        let mut addresses = lock(&self.others).clone();
+        if let Some(port) = lowest(&lock(&self.hub.world)) {
+            addresses.insert(port, self.first);
+        }
+        addresses
+    }
+
+    /// Serves the first port, and every other listener's while it exists.
+    pub(super) async fn run(self: Arc<Self>, listener: TcpListener, mut closing: watch::Receiver<bool>) {
+        let mut ports = JoinSet::new();
+        ports.spawn(Arc::clone(&self).listen(listener, Stands::First, closing.clone()));
+        let mut others: BTreeMap<u16, watch::Sender<bool>> = BTreeMap::new();
+        loop {
+            self.follow(&mut others, &mut ports);
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                _ = closing.wait_for(|closing| *closing) => break,
+            }
+        }
+        for close in others.values() {
+            close.send_replace(true);
+        }
+        while ports.join_next().await.is_some() {}
+    }
+
+    /// Opens what has appeared, closes what is gone.
+    fn follow(self: &Arc<Self>, open: &mut BTreeMap<u16, watch::Sender<bool>>, ports: &mut JoinSet<()>) {
+        let wanted: Vec<u16> = {
+            let world = lock(&self.hub.world);
+            let first = lowest(&world);
+            listener_ports(&world).into_iter().filter(|port| Some(*port) != first).collect()
+        };
+        open.retain(|port, close| {
+            let stays = wanted.contains(port);
+            if !stays {
+                close.send_replace(true);
+                lock(&self.others).remove(port);
+            }
+            stays
+        });
+        for port in wanted {
+            if open.contains_key(&port) {
+                continue;
+            }
+            let Some((listener, address)) = self.near() else { continue };
+            let (close, closed) = watch::channel(false);
+            open.insert(port, close);
+            lock(&self.others).insert(port, address);
+            ports.spawn(Arc::clone(self).listen(listener, Stands::Port(port), closed));
+        }
+    }
+
+    fn near(&self) -> Option<(TcpListener, SocketAddr)> {
+        let neighbours = (1..=NEAR).filter(|_| self.chosen).map(|n| self.first.port().saturating_add(n));
+        let listener = neighbours.chain([0]).find_map(|port| bind(port).ok())?;
+        let address = listener.local_addr().ok()?;
+        Some((listener, address))
+    }
+
+    async fn listen(self: Arc<Self>, listener: TcpListener, stands: Stands, closing: watch::Receiver<bool>) {
+        serve(listener, closing, move |request, client| {
+            let alb = Arc::clone(&self);
+            async move { Ok::<_, Cut>(alb.answer(request, client, stands).await) }
+        })
+        .await;
+    }
+
+    async fn answer(&self, request: Request<Incoming>, client: SocketAddr, stands: Stands) -> Response<Body> {
+        let head = head(&request, client);
+        let decided = self.hub.with(|world| {
+            let port = match stands {
+                Stands::First => lowest(world)?,
+                Stands::Port(port) => port,
+            };
+            let listener = listener_on(world, port)?.to_owned();
+            Some((route(world, &listener, &head)?, port))
+        });
+        match decided {
+            Some((decision, port)) => self.carry_out(decision, request, Hop { client, port }).await,
+            None => text(StatusCode::SERVICE_UNAVAILABLE, "no load balancer has a listener yet\n"),
+        }
+    }
+
+    async fn carry_out(
+        &self,
+        decision: RouteDecision,
+        request: Request<Incoming>,
+        hop: Hop,
+    ) -> Response<Body> {
+        match decision {
+            RouteDecision::Forward { target_id, port, .. } => {
+                match self.hub.containers.address(&target_id, port) {
+                    Some(target) => self.proxy.forward(request, target, hop).await,
+                    None => text(StatusCode::BAD_GATEWAY, "502 Bad Gateway"),
+                }
+            }
+            RouteDecision::Fixed { status, content_type, body } => fixed(status, content_type, body),
+            RouteDecision::Redirect { status, location } => redirect(status, &location),
+            RouteDecision::NoHealthyTarget { .. } => {
+                text(StatusCode::SERVICE_UNAVAILABLE, "503 Service Temporarily Unavailable")
+            }
+        }
+    }
+}
+
+/// 80, or the lowest of the listeners' ports.
+fn lowest(world: &crate::World) -> Option<u16> {
+    let ports = listener_ports(world);
+    ports.iter().find(|port| **port == 80).or_else(|| ports.first()).copied()
+}
+
+fn head(request: &Request<Incoming>, client: SocketAddr) -> RequestHead {
+    let headers = request.headers().iter().map(|(name, value)| {
+        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+    });
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    RequestHead {
+        method: request.method().as_str().to_owned(),
+        host: host.or_else(|| request.uri().host()).unwrap_or_default().to_owned(),
+        path: request.uri().path().to_owned(),
+        query: request.uri().query().unwrap_or_default().to_owned(),
+        headers: headers.collect(),
+        source_ip: Some(client.ip()),
+    }
+}
+
+fn fixed(status: u16, content_type: Option<String>, body: Option<String>) -> Response<Body> {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    let mut response = text(status, body.unwrap_or_default());
+    if let Some(Ok(kind)) = content_type.map(HeaderValue::try_from) {
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    }
+    response
+}
+
+fn redirect(status: u16, location: &str) -> Response<Body> {
+    let mut response = Response::new(full(""));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::FOUND);
+    if let Ok(location) = HeaderValue::from_str(location) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
+}
