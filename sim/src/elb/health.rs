@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use super::model::{HealthCheck, Target};
 use super::{Due, TargetState};
-use crate::ecs;
 use crate::time::Time;
 use crate::world::{self, World};
 
@@ -112,7 +111,7 @@ pub(super) fn check(world: &mut World, arn: String, id: String, port: u16, life:
 }
 
 fn probe(world: &World, settings: &HealthCheck, key: &(String, u16)) -> Result<(), Reason> {
-    let answer = ecs::answer(world, &key.0, settings.port.unwrap_or(key.1), true).ok_or(Reason::Failed)?;
+    let answer = super::ask(world, &key.0, settings.port.unwrap_or(key.1), true).ok_or(Reason::Failed)?;
     if answer.latency_ms > u64::from(settings.timeout_secs) * 1000 {
         return Err(Reason::Timeout);
     }

@@ -40,6 +40,7 @@ pub use route::{RequestHead, RouteDecision, Served, listener_on, listener_ports,
 pub use view::{GroupView, RuleView, group_arn, rules, target_counts};
 
 use crate::call::{ApiError, Reply};
+use crate::ecs;
 use crate::time::Time;
 use crate::world::World;
 
@@ -172,6 +173,15 @@ pub(crate) fn refuses_service(world: &World, group_arn: &str) -> Option<ApiError
         Some(group) if !group.in_use => refuse("does not have an associated load balancer."),
         Some(_) => None,
     }
+}
+
+/// What the container behind a target answers.
+fn ask(world: &World, id: &str, port: u16, health: bool) -> Option<ecs::Answer> {
+    #[cfg(test)]
+    if let Some(answer) = tests::container(id, port) {
+        return Some(answer);
+    }
+    ecs::answer(world, id, port, health)
 }
 
 /// Sixteen hex digits, as ARNs end in: mixed from the seed and a number, so that their order

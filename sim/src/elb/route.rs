@@ -7,7 +7,6 @@ use rand::Rng as _;
 
 use super::model::{Action, Priority, Redirect, Rule, WeightedGroup};
 use super::{TargetState, conditions};
-use crate::ecs;
 use crate::world::World;
 
 /// What a decision needs of a request.
@@ -187,7 +186,7 @@ pub struct Served {
 pub fn request(world: &mut World, listener_arn: &str, head: &RequestHead) -> Option<Served> {
     let decision = route(world, listener_arn, head)?;
     let (status, task_arn) = match &decision {
-        RouteDecision::Forward { target_id, port, .. } => match ecs::answer(world, target_id, *port, false) {
+        RouteDecision::Forward { target_id, port, .. } => match super::ask(world, target_id, *port, false) {
             Some(answer) => (answer.status, Some(answer.task_arn)),
             None => (502, None),
         },
