@@ -249,5 +249,4 @@ def same_id_twice(world, clients, seen):
     targets = [{"Id": target, "Port": 40001}, {"Id": target, "Port": 40002}]
     clients.elbv2.register_targets(TargetGroupArn=group_arn(seen), Targets=targets)
     answer = clients.elbv2.describe_target_health(TargetGroupArn=group_arn(seen))
-    clients.elbv2.deregister_targets(TargetGroupArn=group_arn(seen), Targets=targets)
     return sorted(d["Target"]["Port"] for d in answer["TargetHealthDescriptions"])

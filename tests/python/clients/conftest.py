@@ -81,7 +81,7 @@ def moto(tmp_path_factory):
             LoadBalancerArn=world.load_balancer,
             Protocol="HTTP",
             Port=80,
-            DefaultActions=[{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404", "ContentType": "text/plain"}}],
+            DefaultActions=[{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404", "ContentType": "text/plain", "MessageBody": "-"}}],
         )["Listeners"][0]["ListenerArn"]
         ecs.create_cluster(clusterName=world.cluster)
         register_instance(ec2, ecs, world.cluster)
