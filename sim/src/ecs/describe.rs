@@ -182,8 +182,20 @@ pub(crate) fn instance(world: &World, instance: &Instance, tags: bool) -> Value 
     output["pendingTasksCount"] = json!(tasks().filter(|it| it.status.is_pending()).count());
     output["registeredAt"] = json!(instance.registered_at.epoch_secs());
     output["attachments"] = json!([]);
+    for list in ["registeredResources", "remainingResources"] {
+        output[list].as_array_mut().into_iter().flatten().for_each(numbers);
+    }
     output["tags"] = if tags { instance.tags.to_json() } else { json!([]) };
     output
+}
+
+/// The API says every number of a resource, whatever its type; an event only its own.
+fn numbers(resource: &mut Value) {
+    resource["doubleValue"] = json!(0.0);
+    resource["longValue"] = json!(0);
+    if resource["integerValue"].is_null() {
+        resource["integerValue"] = json!(0);
+    }
 }
 
 /// How many tasks of a revision run, are pending, and are wanted.
