@@ -9,15 +9,7 @@ use crate::time::Time;
 use crate::world::World;
 
 fn emit(world: &mut World, kind: &str, detail: Value) {
-    #[cfg(test)]
-    EMITTED.with_borrow_mut(|events| events.push((kind.to_owned(), detail.clone())));
     world.emit("aws.ecr", kind, &[], detail);
-}
-
-#[cfg(test)]
-thread_local! {
-    /// What this test's world emitted: each test runs on a thread of its own.
-    pub(super) static EMITTED: std::cell::RefCell<Vec<(String, Value)>> = const { std::cell::RefCell::new(Vec::new()) };
 }
 
 /// A manifest was put. One with a `subject` (a signature, a bill of materials) is a

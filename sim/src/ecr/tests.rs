@@ -8,7 +8,6 @@ use bytes::Bytes;
 use http::{Method, Request, Response};
 use serde_json::{Value, json};
 
-use super::events::EMITTED;
 use super::manifest::{OCI_INDEX, OCI_MANIFEST, digest_of};
 use super::{Ecr, PushSpec, ensure_repository, handle, http, pull, push_image};
 use crate::world::{Config, World};
@@ -42,8 +41,10 @@ fn multi_arch() -> PushSpec {
     PushSpec { architectures: vec!["amd64".into(), "arm64".into()], attestation: true, ..PushSpec::default() }
 }
 
-fn emitted() -> Vec<(String, Value)> {
-    EMITTED.take()
+/// What the bus saw since the last look: detail types and details.
+fn emitted(world: &mut World) -> Vec<(String, Value)> {
+    let events = world.bus.log.drain(..).map(|logged| logged.event);
+    events.map(|event| (event.detail_type().to_owned(), event.detail().clone())).collect()
 }
 
 #[test]
@@ -55,7 +56,7 @@ fn a_plain_push_is_one_event_with_both_media_types_and_the_image_is_described() 
         "image-tag": "v1", "manifest-media-type": OCI_MANIFEST,
         "artifact-media-type": "application/vnd.oci.image.config.v1+json",
     });
-    assert_eq!(emitted(), [("ECR Image Action".to_owned(), expected)]);
+    assert_eq!(emitted(&mut world), [("ECR Image Action".to_owned(), expected)]);
 
     let described = call(&mut world, "DescribeImages", json!({ "repositoryName": "shop" }));
     let image = &described["imageDetails"][0];
@@ -70,7 +71,7 @@ fn a_plain_push_is_one_event_with_both_media_types_and_the_image_is_described() 
 fn an_index_push_rings_for_each_child_untagged_first_and_then_for_the_index_without_artifact_type() {
     let mut world = world();
     let digest = push_image(&mut world, "shop", &["v1"], &multi_arch()).unwrap();
-    let events = emitted();
+    let events = emitted(&mut world);
     let tags: Vec<_> = events.iter().map(|(_, detail)| detail["image-tag"].as_str().unwrap()).collect();
     // Two images, an attestation for each, and the index.
     assert_eq!(tags, ["", "", "", "", "v1"]);
@@ -99,12 +100,12 @@ fn a_push_that_changes_nothing_emits_again_only_where_told_to() {
     let mut world = world();
     push_image(&mut world, "shop", &["v1"], &PushSpec::default()).unwrap();
     push_image(&mut world, "shop", &["v1"], &PushSpec::default()).unwrap();
-    assert_eq!(emitted().len(), 2);
+    assert_eq!(emitted(&mut world).len(), 2);
     world.ecr.emit_on_same_push = false;
     push_image(&mut world, "shop", &["v1"], &PushSpec::default()).unwrap();
-    assert_eq!(emitted().len(), 0);
+    assert_eq!(emitted(&mut world).len(), 0);
     push_image(&mut world, "shop", &["v2"], &PushSpec::default()).unwrap();
-    assert_eq!(emitted().len(), 1, "a second tag of the same digest is a change");
+    assert_eq!(emitted(&mut world).len(), 1, "a second tag of the same digest is a change");
 }
 
 #[test]
@@ -186,7 +187,7 @@ fn manifests_that_refer_to_what_is_not_there_are_refused() {
     let put = |manifest: &Value| json!({ "repositoryName": "shop", "imageTag": "v1", "imageManifest": manifest.to_string() });
     assert_eq!(code(&mut world, "PutImage", put(&image)), "LayersNotFoundException");
     assert_eq!(code(&mut world, "PutImage", put(&index)), "ReferencedImagesNotFoundException");
-    assert_eq!(emitted(), []);
+    assert_eq!(emitted(&mut world), []);
 }
 
 #[test]
@@ -248,7 +249,7 @@ fn a_push_into_an_unknown_repository_creates_it_only_where_told_to() {
 fn a_signature_is_announced_as_a_referrer_and_listed_for_its_subject() {
     let mut world = world();
     let digest = push_image(&mut world, "shop", &["v1"], &PushSpec::default()).unwrap();
-    emitted();
+    emitted(&mut world);
     let config = digest_of(b"{}");
     send(&mut world, Method::POST, &format!("/v2/shop/blobs/uploads/?digest={config}"), "{}");
     let signature = json!({
@@ -260,7 +261,7 @@ fn a_signature_is_announced_as_a_referrer_and_listed_for_its_subject() {
     let path = format!("/v2/shop/manifests/{}", digest_of(signature.as_bytes()));
     let put = send(&mut world, Method::PUT, &path, signature);
     assert_eq!(put.headers()["oci-subject"], digest.as_str());
-    let events = emitted();
+    let events = emitted(&mut world);
     assert_eq!(events[0].0, "ECR Referrer Action");
     assert_eq!(events[0].1["artifact-media-type"], "application/vnd.example.signature");
 
@@ -317,7 +318,7 @@ fn an_image_goes_with_its_last_tag_and_its_children_cannot_go_before_the_index()
     let mut world = world();
     let digest = push_image(&mut world, "shop", &["v1", "v2"], &multi_arch()).unwrap();
     let child = world.ecr.repositories["shop"].images[&digest].manifest.children[0].digest.clone();
-    emitted();
+    emitted(&mut world);
     let delete = |world: &mut World, id: Value| {
         call(world, "BatchDeleteImage", json!({ "repositoryName": "shop", "imageIds": [id] }))
     };
@@ -328,7 +329,7 @@ fn an_image_goes_with_its_last_tag_and_its_children_cannot_go_before_the_index()
     delete(&mut world, json!({ "imageTag": "v2" }));
     assert!(!world.ecr.repositories["shop"].images.contains_key(&digest));
     assert!(delete(&mut world, json!({ "imageDigest": child }))["failures"].as_array().unwrap().is_empty());
-    let events = emitted();
+    let events = emitted(&mut world);
     let tags: Vec<_> =
         events.iter().map(|(_, detail)| (&detail["action-type"], &detail["image-tag"])).collect();
     let delete = json!("DELETE");
