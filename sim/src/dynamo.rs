@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use anyhow::Context;
 use dynoxide::{Database, DynoxideError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -39,6 +40,26 @@ impl Dynamo {
         let database = Database::new(text)
             .map_err(|error| anyhow::anyhow!("opening DynamoDB's file {}: {error}", path.display()))?;
         Ok(Self { store: Store::Open(database) })
+    }
+
+    /// Copies every table into a new file at `path`, as they are at this moment.
+    pub(crate) fn save(&self, path: &Path) -> anyhow::Result<()> {
+        self.copy(path, Database::vacuum_into)
+            .with_context(|| format!("writing the tables to {}", path.display()))
+    }
+
+    /// Replaces every table by those of a file that [`Dynamo::save`] wrote.
+    pub(crate) fn restore(&mut self, path: &Path) -> anyhow::Result<()> {
+        self.copy(path, Database::restore_from)
+            .with_context(|| format!("reading the tables of {}", path.display()))
+    }
+
+    fn copy(&self, path: &Path, copy: fn(&Database, &str) -> dynoxide::Result<()>) -> anyhow::Result<()> {
+        let text = path.to_str().context("the path is not UTF-8")?;
+        match &self.store {
+            Store::Open(database) => copy(database, text).map_err(|error| anyhow::anyhow!("{error}")),
+            Store::Broken(reason) => anyhow::bail!("{reason}"),
+        }
     }
 
     pub(crate) fn handle(&mut self, operation: &str, input: &Value) -> Reply {

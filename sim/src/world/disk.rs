@@ -3,6 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `world.json` | the clock, the timers, every service's state |
+//! | `dynamodb.sqlite` | the tables |
 //! | `ecr/` | the registry, with its blobs |
 //!
 //! What is not kept: the log of calls, API rates' buckets, faults (a test's handles), and
@@ -69,6 +70,11 @@ impl World {
     pub fn save(&self, dir: &Path) -> anyhow::Result<()> {
         fs::create_dir_all(dir).with_context(|| format!("creating {}", dir.display()))?;
         self.ecr.save(&dir.join("ecr"))?;
+        let tables = dir.join("dynamodb.sqlite");
+        let partial = tables.with_extension("partial");
+        let _ = fs::remove_file(&partial); // a crash's leftover; that there is none is no error
+        self.dynamo.save(&partial)?;
+        replace(&partial, &tables)?;
         let path = dir.join("world.json");
         let partial = path.with_extension("partial");
         fs::write(&partial, serde_json::to_vec(&self.saving())?)
@@ -98,6 +104,7 @@ impl World {
         let mut world = Self::new(Config { registry: config.registry.clone(), ..saved.config.clone() });
         world.fill(saved);
         world.ecr = crate::ecr::Ecr::load(&dir.join("ecr"))?;
+        world.dynamo.restore(&dir.join("dynamodb.sqlite"))?;
         crate::ecs::restart(&mut world);
         Ok(Some(world))
     }

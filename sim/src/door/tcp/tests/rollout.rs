@@ -161,7 +161,17 @@ async fn it_comes_back_as_it_was() {
     let dir = tempfile::tempdir().unwrap();
     let local = furnished(Some(dir.path().into())).await;
     settle(&local).await;
-    let before = local.with(|world| world.now());
+    let before = local.with(|world| {
+        let table = json!({
+            "TableName": "ledger", "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [{ "AttributeName": "pk", "AttributeType": "S" }],
+            "KeySchema": [{ "AttributeName": "pk", "KeyType": "HASH" }],
+        });
+        call(world, ServiceId::DynamoDb, "CreateTable", table);
+        let item = json!({ "TableName": "ledger", "Item": { "pk": { "S": "shop" } } });
+        call(world, ServiceId::DynamoDb, "PutItem", item);
+        world.now()
+    });
     local.shutdown().await.unwrap();
 
     let local = furnished(Some(dir.path().into())).await;
@@ -170,6 +180,9 @@ async fn it_comes_back_as_it_was() {
     assert!(settled(&local));
     let (parts, _) = get(&format!("{}/shop", local.alb_url())).await;
     assert_eq!(parts.status, 200, "its containers serve again at once");
+    let item = json!({ "TableName": "ledger", "Key": { "pk": { "S": "shop" } } });
+    let item = local.with(|world| call(world, ServiceId::DynamoDb, "GetItem", item));
+    assert_eq!(item["Item"]["pk"]["S"], "shop", "its tables are there");
     let (parts, _) = get(&format!("{}/v2/shop/manifests/1", local.endpoint())).await;
     assert_eq!(parts.status, 200, "its images are there");
     local.shutdown().await.unwrap();
