@@ -44,6 +44,8 @@ mod tasks;
 mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_balanced;
 pub mod view;
 
 use std::collections::BTreeMap;
@@ -189,8 +191,21 @@ pub(crate) fn answer(world: &World, instance_id: &str, host_port: u16, health: b
         return None;
     }
     let behaviour = &container.behaviour;
-    let status = if health { behaviour.health_status } else { behaviour.status };
+    let status = match health {
+        true => behaviour.health_status,
+        false if chance(world, host_port) < behaviour.error_share => 500,
+        false => behaviour.status,
+    };
     Some(Answer { status, latency_ms: behaviour.latency_ms, task_arn: task.arn.clone() })
+}
+
+/// A share between 0 and 1 for a request at this instant on this port: as good as random,
+/// and the same in every run of a seed, without a state to change.
+fn chance(world: &World, port: u16) -> f64 {
+    let mixed = (world.now().0 ^ world.config.seed.rotate_left(32) ^ (u64::from(port) << 48))
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ (mixed >> 31)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    f64::from(u16::try_from(mixed >> 48).unwrap_or(0)) / 65_536.0
 }
 
 /// What a container answers.
