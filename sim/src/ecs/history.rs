@@ -79,7 +79,9 @@ fn full(world: &World, service: &Service, release: &Release) -> Value {
         })
     };
     output["sourceServiceRevisions"] = release.sources.iter().map(|arn| summary(arn, None)).collect();
-    output["targetServiceRevision"] = summary(&release.target, Some(service.desired));
+    let is_current = service.primary().is_some_and(|it| it.revision == release.target);
+    let requested = is_current.then_some(service.desired);
+    output["targetServiceRevision"] = summary(&release.target, requested);
     let breaker = &release.breaker;
     output["deploymentCircuitBreaker"] =
         json!({ "status": breaker.status, "failureCount": breaker.failures, "threshold": breaker.threshold });

@@ -42,7 +42,11 @@ pub(crate) fn register(world: &mut World, input: &Value) -> Reply {
     let family = validate(&record)?;
     normalise(&mut record)?;
     let definition = keep(world, &family, record, tags.clone());
-    Ok(json!({ "taskDefinition": definition, "tags": tags.to_json() }))
+    let mut output = json!({ "taskDefinition": definition });
+    if !tags.0.is_empty() {
+        output["tags"] = tags.to_json();
+    }
+    Ok(output)
 }
 
 /// Gives the next revision of the family and stores it.

@@ -611,3 +611,41 @@ fn two_worlds_of_one_seed_are_the_same() {
     let dump = || serde_json::to_string(&steady_shop().ecs).unwrap();
     assert_eq!(dump(), dump());
 }
+
+/// The members of an event's detail, one level deep and into lists' first items.
+fn members(value: &Value) -> std::collections::BTreeSet<String> {
+    value.as_object().unwrap().keys().cloned().collect()
+}
+
+#[test]
+fn events_have_the_members_of_the_samples() {
+    let mut world = steady_shop();
+    release(&mut world, "missing");
+    pass(&mut world, 60);
+    let samples = [
+        include_str!("../../../events/ecs-deployment-in-progress.json"),
+        include_str!("../../../events/ecs-deployment-completed.json"),
+        include_str!("../../../events/ecs-deployment-failed.json"),
+        include_str!("../../../events/ecs-deployment-in-progress-rollback.json"),
+        include_str!("../../../events/ecs-service-action-steady-state.json"),
+        include_str!("../../../events/ecs-container-instance-state-change.json"),
+        include_str!("../../../events/ecs-task-state-change-ec2-running.json"),
+    ];
+    let ours = super::events::EMITTED.take();
+    for sample in samples {
+        let sample: Value = serde_json::from_str(sample).unwrap();
+        let same_kind = |event: &&(String, Vec<String>, Value)| {
+            let (kind, _, detail) = event;
+            *kind == sample["detail-type"]
+                && detail["eventName"] == sample["detail"]["eventName"]
+                && (detail.get("lastStatus").is_none() || detail["lastStatus"] == "RUNNING")
+        };
+        let (kind, resources, detail) = ours.iter().find(same_kind).unwrap();
+        let mut expected = members(&sample["detail"]);
+        // Capacity providers are not simulated.
+        expected.remove("capacityProviderName");
+        let missing: Vec<_> = expected.difference(&members(detail)).cloned().collect();
+        assert!(missing.is_empty(), "{kind} lacks {missing:?}");
+        assert_eq!(resources.len(), 1);
+    }
+}

@@ -129,7 +129,7 @@ fn a_target_is_drained_before_its_task_gets_its_signal() {
     while !effects(&mut shop.world).contains(&Effect::SignalContainer { task_arn: task.clone() }) {
         let to = shop.world.now() + Duration::from_millis(100);
         shop.world.advance(to);
-        assert!(to.since(at) < Duration::from_secs(60));
+        assert!(to.since(at) < Duration::from_mins(1));
     }
     assert!(shop.world.now().since(at) >= Duration::from_secs(10), "the deregistration delay");
     assert!(!shop.states().contains_key(&TargetState::Draining));
@@ -209,7 +209,7 @@ fn a_group_without_a_load_balancer_is_refused() {
 }
 
 #[test]
-fn a_crash_loses_requests_only_until_the_target_is_gone() {
+fn tasks_that_crash_are_replaced_and_serve_again() {
     let mut shop = Shop::steady();
     push(&mut shop.world, "once", [("sim.crash_secs", "40")]);
     release(&mut shop.world, "once");
@@ -267,42 +267,22 @@ fn bursts_of_releases_end_on_the_newest() {
 fn tasks_that_become_unhealthy_are_replaced_before_they_are_stopped() {
     let mut shop = Shop::steady();
     let group = shop.group.clone();
-    elb(&mut shop.world, "ModifyTargetGroup", &json!({"TargetGroupArn": group, "Matcher": {"HttpCode": "404"}}));
+    elb(
+        &mut shop.world,
+        "ModifyTargetGroup",
+        &json!({"TargetGroupArn": group, "Matcher": {"HttpCode": "404"}}),
+    );
     pass(&mut shop.world, 14);
     let view = view::service(&shop.world, "main", "shop").unwrap();
-    assert_eq!((view.healthy, view.tasks.iter().filter(|it| it.wanted).count()), (0, 4), "replacements first");
-    elb(&mut shop.world, "ModifyTargetGroup", &json!({"TargetGroupArn": group, "Matcher": {"HttpCode": "200"}}));
+    let wanted = view.tasks.iter().filter(|it| it.wanted).count();
+    assert!(view.healthy == 0 && wanted > 2, "replacements come first: {view:#?}");
+    elb(
+        &mut shop.world,
+        "ModifyTargetGroup",
+        &json!({"TargetGroupArn": group, "Matcher": {"HttpCode": "200"}}),
+    );
     pass(&mut shop.world, 60);
     let view = view::service(&shop.world, "main", "shop").unwrap();
     assert_eq!((view.healthy, view.tasks.len()), (2, 2));
     assert_eq!(view.events[0], "(service shop) has reached a steady state.");
-}
-
-#[test]
-fn dump_shapes() {
-    let mut shop = Shop::steady();
-    push(&mut shop.world, "bad", [("sim.health_status", "500"), ("sim.status", "500")]);
-    release(&mut shop.world, "bad");
-    pass(&mut shop.world, 100);
-    let w = &mut shop.world;
-    let mut out = serde_json::Map::new();
-    let tasks = call(w, "ListTasks", json!({"cluster": "main", "desiredStatus": "STOPPED"}));
-    let deps = call(w, "ListServiceDeployments", json!({"cluster": "main", "service": "shop"}));
-    let revs = service(w, "shop")["currentServiceRevisions"][0]["arn"].clone();
-    let cis = call(w, "ListContainerInstances", json!({"cluster": "main"}));
-    for (op, input) in [
-        ("DescribeTasks", json!({"cluster": "main", "tasks": tasks["taskArns"]})),
-        ("DescribeServices", json!({"cluster": "main", "services": ["shop", "x"], "include": ["TAGS"]})),
-        ("ListServiceDeployments", json!({"cluster": "main", "service": "shop"})),
-        ("DescribeServiceDeployments", json!({"serviceDeploymentArns": [deps["serviceDeployments"][0]["serviceDeploymentArn"]]})),
-        ("DescribeServiceRevisions", json!({"serviceRevisionArns": [revs]})),
-        ("DescribeContainerInstances", json!({"cluster": "main", "containerInstances": cis["containerInstanceArns"]})),
-        ("DescribeClusters", json!({"clusters": ["main"]})),
-        ("DescribeTaskDefinition", json!({"taskDefinition": "shop"})),
-        ("DescribeCapacityProviders", json!({})),
-    ] {
-        out.insert(op.into(), call(w, op, input));
-    }
-    std::fs::write("/tmp/simecs-shapes.json", Value::Object(out).to_string()).unwrap();
-    std::fs::write("/tmp/simecs-events.json", Value::from(emitted("ECS Task State Change")).to_string()).unwrap();
 }
