@@ -171,6 +171,18 @@ impl Ledger {
         }
     }
 
+    /// Lets the lease go without having answered: what rang stays unanswered, for the next
+    /// sweep. For a pass that failed, or that has no time left.
+    pub async fn let_go(&self, lease: &Lease) -> Result<(), LedgerError> {
+        let update = self
+            .update(&lease.key)
+            .update_expression("REMOVE lease_until, lease_holder")
+            .condition_expression("#token = :token")
+            .expression_attribute_names("#token", "token")
+            .expression_attribute_values(":token", number(lease.token));
+        fenced(lease, "letting go of", send(update).await).map(drop)
+    }
+
     /// The conditional write that takes the lease, beside what `add` adds.
     fn take(
         &self,

@@ -26,6 +26,7 @@ pub mod report;
 pub mod rollout;
 pub mod route;
 pub mod settings;
+pub mod stack;
 #[cfg(test)]
 mod tests;
 pub mod triage;
@@ -36,5 +37,6 @@ pub use plan::{Plan, Step, StepOutcome};
 pub use planner::plan;
 pub use report::Note;
 pub use settings::Settings;
+pub use stack::{Stack, StackError};
 pub use triage::{Triage, triage};
 pub use wanted::wanted;

@@ -1,0 +1,109 @@
+//! Event → doorbells → passes.
+
+use futures::StreamExt as _;
+use serde_json::{Value, json};
+use windlass_aws::{Hints, LedgerError};
+use windlass_shared::event::{self, Malformed, Rings};
+use windlass_shared::id::{ImageDigest, ImageTag, RepositoryName, ServiceKey};
+
+use crate::app::{App, Invocation};
+use crate::pass::{self, PassEnd, PassError, Task};
+use crate::sweep;
+
+/// Passes side by side: enough to hide their round trips, few enough that 500 services on
+/// one repository do not trip AWS's read rates (20 a second, sustained) by themselves.
+const SIDE_BY_SIDE: usize = 8;
+
+/// What an invocation ends in that Lambda shall try again, and then keep as a dead letter.
+#[derive(Debug, thiserror::Error)]
+pub enum HandleError {
+    /// The event is not what it says it is.
+    #[error("malformed event: {0}")]
+    Malformed(#[from] Malformed),
+    /// The doorbell index could not be read.
+    #[error("looking up who follows {repository}: {source}")]
+    Index {
+        /// The repository.
+        repository: RepositoryName,
+        /// Why.
+        source: LedgerError,
+    },
+    /// The sweep could not list what there is.
+    #[error(transparent)]
+    Sweep(#[from] sweep::SweepError),
+    /// Passes failed; the others went through.
+    #[error("{} of {total} passes failed; the first: {}: {}", .failed.len(), .failed[0].0, .failed[0].1)]
+    Passes {
+        /// How many were tried.
+        total: usize,
+        /// Those that failed.
+        failed: Vec<(ServiceKey, PassError)>,
+    },
+}
+
+/// Reads the event, rings the doorbells it means, and makes their passes.
+pub async fn handle(app: &App, payload: &Value, invocation: &Invocation) -> Result<Value, HandleError> {
+    let bytes = payload.to_string();
+    let incoming = event::read(bytes.as_bytes()).inspect_err(|malformed| {
+        tracing::error!(malformed = 1, reason = %malformed, "refused a malformed event");
+    })?;
+    let unknown = incoming.unknown_parts().len();
+    let cause = incoming.describe();
+    tracing::info!(event = %cause, unknown_parts = unknown, "read an event");
+    let tasks = match event::doorbells(&incoming) {
+        Rings::Nothing(silence) => {
+            tracing::info!(event = %cause, reason = %silence, "rings nothing");
+            return Ok(json!({"event": cause, "rings": [], "reason": silence.to_string()}));
+        }
+        Rings::Service(key) => {
+            // ECS tells of every service in the account; a spec or a person means this one.
+            let only_known = incoming.envelope.as_ref().is_some_and(|envelope| envelope.source == "aws.ecs");
+            vec![Task { key, cause: cause.clone(), hints: Hints::default(), only_known }]
+        }
+        Rings::Repository { repository, digest, tag } => {
+            of_repository(app, repository, digest, tag, &cause).await?
+        }
+        Rings::Sweep => sweep::tasks(app, &cause).await?,
+    };
+    run(app, tasks, invocation, &cause).await
+}
+
+/// The services that follow the repository; where none does, the one that its labels ask for.
+async fn of_repository(
+    app: &App,
+    repository: RepositoryName,
+    digest: Option<ImageDigest>,
+    tag: Option<ImageTag>,
+    cause: &str,
+) -> Result<Vec<Task>, HandleError> {
+    let hints = Hints { repository: Some(repository.clone()), digest: digest.clone(), tag };
+    let followers = app.observer.prefetch(&hints, app.ledger.index_query(&repository)).await;
+    let followers = followers.map_err(|source| HandleError::Index { repository: repository.clone(), source })?;
+    let task = |key| Task { key, cause: cause.to_owned(), hints: hints.clone(), only_known: false };
+    if !followers.is_empty() {
+        return Ok(followers.into_iter().map(task).collect());
+    }
+    let labelled = sweep::labelled(app, &repository, digest.as_ref()).await;
+    if labelled.is_none() {
+        tracing::info!(%repository, "nobody follows this repository");
+    }
+    Ok(labelled.into_iter().map(task).collect())
+}
+
+async fn run(app: &App, tasks: Vec<Task>, invocation: &Invocation, cause: &str) -> Result<Value, HandleError> {
+    let total = tasks.len();
+    let ends: Vec<(ServiceKey, Result<PassEnd, PassError>)> = futures::stream::iter(tasks)
+        .map(|task| async move { (task.key.clone(), pass::pass(app, &task, invocation).await) })
+        .buffer_unordered(SIDE_BY_SIDE)
+        .collect()
+        .await;
+    let mut rings = Vec::new();
+    let mut failed = Vec::new();
+    for (key, end) in ends {
+        match end {
+            Ok(end) => rings.push(json!({"service": key.to_string(), "end": end.to_string()})),
+            Err(error) => failed.push((key, error)),
+        }
+    }
+    if failed.is_empty() { Ok(json!({"event": cause, "rings": rings})) } else { Err(HandleError::Passes { total, failed }) }
+}
