@@ -59,11 +59,14 @@ pub(crate) fn task_ended(world: &mut World, id: &str) {
     }
 }
 
-/// ECS throttles a service whose tasks never run.
+/// ECS throttles a service whose tasks never run: forever if need be, so not while a
+/// breaker watches, which ends it sooner.
 fn slow_down(world: &mut World, key: &ServiceKey, id: &str) {
     let now = world.now();
     let Some(service) = world.ecs.service(key) else { return };
-    if !is_of_primary(service, world, id) {
+    let in_progress = service.primary().is_some_and(|it| it.rollout == Rollout::InProgress);
+    let watched = in_progress && service.settings.breaker().enabled;
+    if watched || !is_of_primary(service, world, id) {
         return;
     }
     let Some(service) = world.ecs.service_mut(key) else { return };

@@ -43,9 +43,13 @@ mod tasks;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
-mod tests;
+mod tests_api;
 #[cfg(test)]
 mod tests_balanced;
+#[cfg(test)]
+mod tests_failure;
+#[cfg(test)]
+mod tests_rollout;
 pub mod view;
 
 use std::collections::BTreeMap;

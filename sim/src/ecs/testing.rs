@@ -115,3 +115,20 @@ pub(crate) fn effects(world: &mut World) -> Vec<Effect> {
 pub(crate) fn is_quiet(world: &World) -> bool {
     world.next_due().is_none_or(|due| due > world.now() + Duration::from_mins(10))
 }
+
+/// How many tasks of `shop` run.
+pub(crate) fn running(world: &World) -> usize {
+    super::view::service(world, "main", "shop").unwrap().running
+}
+
+/// Whether one of `shop`'s service events contains `text`.
+pub(crate) fn said(world: &World, text: &str) -> bool {
+    super::view::service(world, "main", "shop").unwrap().events.iter().any(|event| event.contains(text))
+}
+
+/// The deployment events so far, as (`eventName`, `deploymentId`); all events forgotten by this.
+pub(crate) fn deployment_events() -> Vec<(String, String)> {
+    let events = emitted("ECS Deployment State Change");
+    let word = |event: &Value, member: &str| event[member].as_str().unwrap().to_owned();
+    events.iter().map(|event| (word(event, "eventName"), word(event, "deploymentId"))).collect()
+}
