@@ -11,6 +11,7 @@
 //! | [`wire`] | awsJson and Query/XML to and from [`call::Call`] |
 //! | [`ecs`] [`ecr`] [`elb`] [`ssm`] [`bus`] [`lambda`] [`dynamo`] [`sts`] | the services |
 //! | [`behaviour`] | what a container does, by its image's labels |
+//! | [`template`] | a SAM template, made in a world |
 //! | [`door`] | in process (for the SDK) and over TCP |
 
 pub mod behaviour;
@@ -25,6 +26,7 @@ pub mod gate;
 pub mod lambda;
 pub mod ssm;
 pub mod sts;
+pub mod template;
 pub mod time;
 mod wildcard;
 pub mod wire;
