@@ -256,7 +256,7 @@ impl<'t> Scope<'t> {
             out.push_str(before);
             let name = name.trim();
             match name.strip_prefix('!') {
-                Some(literal) => out.push_str(&format!("${{{literal}}}")),
+                Some(literal) => out.extend(["${", literal, "}"]),
                 None => out.push_str(&text(&self.variable(name, &variables)?)?),
             }
             rest = after;
