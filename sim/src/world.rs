@@ -123,6 +123,8 @@ pub struct RunningContainer {
     pub tags: Vec<String>,
     /// What it does.
     pub behaviour: Behaviour,
+    /// When it started: it answers `behaviour.start_secs` later.
+    pub started: Time,
     /// The EC2 instance it runs on.
     pub instance_id: String,
     /// Its bound ports: (container port, host port).

@@ -282,6 +282,7 @@ pub(super) fn effects(world: &World, id: &str) -> Vec<Effect> {
                 image: container.image.clone(),
                 tags: container.tags.clone(),
                 behaviour: container.behaviour.clone(),
+                started: container.started.unwrap_or(world.now()),
                 instance_id: instance.map(|it| it.ec2_id.clone()).unwrap_or_default(),
                 ports: container.ports.iter().map(|port| (port.container, port.host)).collect(),
             })

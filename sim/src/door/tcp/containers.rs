@@ -46,14 +46,9 @@ struct Served {
 
 impl Containers {
     /// Opens a server for each of its ports.
-    pub(super) fn start(
-        &self,
-        container: &RunningContainer,
-        clock: &Clock,
-        started: Time,
-    ) -> anyhow::Result<()> {
+    pub(super) fn start(&self, container: &RunningContainer, clock: &Clock) -> anyhow::Result<()> {
         let app = Arc::new(App {
-            ready: started + Duration::from_secs_f64(container.behaviour.start_secs.max(0.0)),
+            ready: container.started + secs(container.behaviour.start_secs),
             clock: clock.clone(),
             requests: AtomicU64::new(0),
             container: container.clone(),
@@ -96,6 +91,11 @@ impl Containers {
         let open = lock(&self.open);
         open.addresses.iter().map(|((instance, port), at)| (format!("{instance}:{port}"), *at)).collect()
     }
+}
+
+/// What is negative or no number is no time at all, as the world holds it too.
+fn secs(secs: f64) -> Duration {
+    Duration::try_from_secs_f64(secs).unwrap_or_default()
 }
 
 /// The application in a container.

@@ -193,3 +193,15 @@ impl Local {
         }
     }
 }
+
+/// Resolves at the first SIGINT or SIGTERM: the time to call [`Local::shutdown`].
+pub async fn told_to_end() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}

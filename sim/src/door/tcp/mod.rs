@@ -28,7 +28,7 @@ pub mod traffic;
 
 pub use clock::Clock;
 pub use function::FunctionProcess;
-pub use local::{Local, LocalConfig};
+pub use local::{Local, LocalConfig, told_to_end};
 pub use state::Origin;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

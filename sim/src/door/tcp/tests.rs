@@ -30,15 +30,16 @@ async fn get(url: &str) -> (http::response::Parts, Bytes) {
     exchange(Request::get(url).body(Full::default()).unwrap()).await
 }
 
-fn container(task: &str, host_port: u16, behaviour: Behaviour) -> RunningContainer {
+fn container(local: &Local, host_port: u16, behaviour: Behaviour) -> RunningContainer {
     RunningContainer {
-        task_arn: task.into(),
+        task_arn: "task/1".into(),
         service: "shop".into(),
         container: "web".into(),
         digest: "sha256:aa".into(),
         image: "localhost:4566/shop:1".into(),
         tags: vec!["1".into()],
         behaviour,
+        started: local.with(|world| world.now()),
         instance_id: "i-1".into(),
         ports: vec![(8080, host_port)],
     }

@@ -11,7 +11,7 @@ fn start(local: &Local, container: RunningContainer) {
 #[tokio::test]
 async fn a_container_says_who_it_is() {
     let local = local(vec![]).await;
-    start(&local, container("task/1", 32_768, Behaviour { status: 418, body: "tea".into(), ..quick() }));
+    start(&local, container(&local, 32_768, Behaviour { status: 418, body: "tea".into(), ..quick() }));
     let address = local.hub.containers.address("i-1", 32_768).unwrap();
     let (parts, body) = get(&format!("http://{address}/pot?x=1")).await;
     assert_eq!(parts.status, 418);
@@ -31,7 +31,7 @@ async fn a_container_says_who_it_is() {
 async fn it_is_silent_until_it_has_started_and_after_it_has_stopped() {
     let local = local(vec![]).await;
     // 15 virtual seconds at speed 50: 0.3 s.
-    start(&local, container("task/1", 32_768, Behaviour { start_secs: 15.0, ..quick() }));
+    start(&local, container(&local, 32_768, Behaviour { start_secs: 15.0, ..quick() }));
     let url = format!("http://{}/", local.hub.containers.address("i-1", 32_768).unwrap());
     let request = || Request::get(url.as_str()).body(Full::<Bytes>::default()).unwrap();
     assert!(client().request(request()).await.is_err(), "not started yet");
@@ -50,7 +50,7 @@ async fn it_is_silent_until_it_has_started_and_after_it_has_stopped() {
 #[tokio::test]
 async fn a_stop_cuts_what_is_open() {
     let local = local(vec![]).await;
-    start(&local, container("task/1", 32_768, Behaviour { latency_ms: 60_000, ..quick() }));
+    start(&local, container(&local, 32_768, Behaviour { latency_ms: 60_000, ..quick() }));
     let url = format!("http://{}/", local.hub.containers.address("i-1", 32_768).unwrap());
     let request = Request::get(url).body(Full::<Bytes>::default()).unwrap();
     let open = tokio::spawn(client().request(request));

@@ -81,3 +81,20 @@ async fn a_port_that_is_taken_is_named() {
     assert!(error.contains(&format!("binding 127.0.0.1:{port}: choose another port")), "{error}");
     first.shutdown().await.unwrap();
 }
+
+#[tokio::test]
+async fn time_does_not_leap_after_a_stall() {
+    let local = local(vec![]).await;
+    let before = {
+        let world = local.world();
+        let world = world.lock().unwrap();
+        std::thread::sleep(Duration::from_millis(600)); // thirty virtual seconds
+        world.now()
+    };
+    let leap = local.with(|world| world.now()).since(before);
+    assert!(leap < Duration::from_secs(15), "{leap:?}");
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    let behind = local.clock().now().since(local.with(|world| world.now()));
+    assert!(behind < Duration::from_secs(10), "caught up but for a slice: {behind:?}");
+    local.shutdown().await.unwrap();
+}

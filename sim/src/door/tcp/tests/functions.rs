@@ -199,3 +199,44 @@ async fn invoke_waits_for_the_answer_or_hands_over() {
     assert!(matches!(&ended, Ended::Ok(said) if said["event"] == json!({ "a": 3 })), "{ended:?}");
     local.shutdown().await.unwrap();
 }
+
+/// Not a test: the process that the test below ends by SIGTERM.
+#[tokio::test]
+#[ignore = "runs as a process of its own, started by another test"]
+async fn local_until_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let local = local(vec![fake(dir.path(), "echo")]).await;
+    let ended = tokio::spawn(crate::door::tcp::told_to_end());
+    while local.function_pids("echo").is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    eprintln!("pid {}", local.function_pids("echo")[0]);
+    ended.await.unwrap().unwrap();
+    local.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn sigterm_ends_it_and_its_functions() {
+    use tokio::io::{AsyncBufReadExt, BufReader};
+    let name = "door::tcp::tests::functions::local_until_told";
+    let mut child = tokio::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--ignored", "--nocapture"])
+        .stderr(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let function = loop {
+        let line = lines.next_line().await.unwrap().expect("it says its function's pid");
+        if let Some(pid) = line.strip_prefix("pid ") {
+            break pid.to_owned();
+        }
+    };
+    let mut kill = tokio::process::Command::new("kill");
+    kill.args(["-TERM", &child.id().unwrap().to_string()]);
+    assert!(kill.status().await.unwrap().success());
+    let status = tokio::time::timeout(Duration::from_secs(10), child.wait()).await.unwrap().unwrap();
+    assert!(status.success(), "{status}");
+    assert!(!Path::new("/proc").join(function).exists(), "its function has ended too");
+}
