@@ -98,3 +98,23 @@ fn read(request: HttpRequest) -> Result<Request<Bytes>, ConnectorError> {
 fn io(words: &'static str) -> ConnectorError {
     ConnectorError::io(words.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::InProcess;
+    use super::*;
+    use crate::world::{Config, World};
+
+    #[tokio::test(start_paused = true)]
+    async fn the_registry_answers_under_its_own_paths() {
+        let door = InProcess::start(World::new(Config::default()));
+        let get = |path: &str| {
+            let request = Request::get(format!("http://registry{path}")).body(Bytes::new()).unwrap();
+            effect(&door.core, &request).reply.unwrap()
+        };
+        assert_eq!(get("/v2/").status(), 200);
+        assert_eq!(get("/_layers/none").status(), 404);
+        let api = get("/");
+        assert!(String::from_utf8_lossy(api.body()).contains("MissingAction"), "{api:?}");
+    }
+}
