@@ -1,0 +1,114 @@
+//! `windlass spec check` and `windlass spec schema`.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use windlass_shared::spec::{Problem, ProblemKind, ServiceSpec, SpecError, json_schema};
+
+use super::files;
+use crate::exit::Exit;
+use crate::failure::Result;
+use crate::output::{BAD, GOOD, Output, STRONG, paint};
+
+/// What came of one file.
+#[derive(Debug, Serialize)]
+struct Checked {
+    file: String,
+    ok: bool,
+    /// `cluster/service`, as far as the file names them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service: Option<String>,
+    /// Sections that this version checks and does not act on yet.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_acted_on: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    problems: Vec<Told>,
+    /// The image that is wanted, in words.
+    #[serde(skip)]
+    image: String,
+}
+
+/// A problem, also in words.
+#[derive(Debug, Serialize)]
+struct Told {
+    message: String,
+    #[serde(flatten)]
+    problem: Problem,
+}
+
+/// Checks each file.
+pub(super) fn check(paths: &[PathBuf], output: Output) -> Result<Exit> {
+    let checked = paths.iter().map(|path| check_file(path)).collect::<Result<Vec<_>>>()?;
+    output.data(&serde_json::json!({ "files": checked }), || {
+        checked.iter().map(text).collect::<Vec<_>>().join("\n")
+    })?;
+    Ok(if checked.iter().all(|file| file.ok) { Exit::Ok } else { Exit::No })
+}
+
+/// Prints the JSON Schema; it is JSON with or without `--json`.
+pub(super) fn schema(output: Output) -> Result<Exit> {
+    output.json(&json_schema())?;
+    Ok(Exit::Ok)
+}
+
+fn check_file(path: &Path) -> Result<Checked> {
+    let bytes = files::read(path)?;
+    let parsed = match std::str::from_utf8(&bytes) {
+        Ok(text) => ServiceSpec::parse(text),
+        Err(error) => Err(not_text(&error)),
+    };
+    let blank = Checked {
+        file: files::name(path),
+        ok: false,
+        service: None,
+        not_acted_on: Vec::new(),
+        problems: Vec::new(),
+        image: String::new(),
+    };
+    Ok(match parsed {
+        Ok(spec) => Checked {
+            ok: true,
+            service: named(&spec),
+            not_acted_on: spec.later_sections().iter().map(ToString::to_string).collect(),
+            image: format!("{}:{}", spec.image.repository, spec.image.policy),
+            ..blank
+        },
+        Err(error) => Checked {
+            problems: error
+                .problems
+                .into_iter()
+                .map(|problem| Told { message: problem.to_string(), problem })
+                .collect(),
+            ..blank
+        },
+    })
+}
+
+fn not_text(error: &std::str::Utf8Error) -> SpecError {
+    let kind = ProblemKind::Syntax { detail: format!("not UTF-8 ({error})") };
+    SpecError { problems: vec![Problem { path: String::new(), line: None, kind }] }
+}
+
+fn named(spec: &ServiceSpec) -> Option<String> {
+    let service = spec.service.as_ref()?;
+    Some(spec.cluster.as_ref().map_or_else(|| service.to_string(), |cluster| format!("{cluster}/{service}")))
+}
+
+fn text(file: &Checked) -> String {
+    if !file.ok {
+        let mut lines = vec![format!("{}: {}", file.file, paint(BAD, "refused"))];
+        let problems = file.problems.iter().flat_map(|problem| problem.message.lines());
+        lines.extend(problems.map(|line| format!("  {line}")));
+        return lines.join("\n");
+    }
+    let service = file
+        .service
+        .as_deref()
+        .map_or_else(|| "a service that the file does not name".to_owned(), |service| paint(STRONG, service));
+    let mut line = format!("{}: {}, {service} runs {}", file.file, paint(GOOD, "fine"), file.image);
+    if !file.not_acted_on.is_empty() {
+        line.push_str("\n  this version checks and does not act on yet: ");
+        line.push_str(&file.not_acted_on.join(", "));
+    }
+    line
+}
