@@ -10,14 +10,25 @@
 //! | [`clock`] | the one place where `now` is read |
 //! | [`error`] | SDK errors, mapped once into `shared`'s [`FailureKind`](windlass_shared::facts::FailureKind) |
 //! | [`lossless`] | task definitions in and out as the JSON that AWS gave |
+//! | [`observe`] | one service's facts, in as few rounds as it takes |
+//! | [`apply`] | a plan's steps: precheck → act → verify |
 //! | [`ledger`] | the DynamoDB table: rows, leases, history, the doorbell index |
 
+#![allow(
+    clippy::redundant_closure_for_method_calls,
+    reason = "a generated type's path is longer than the closure, and says less"
+)]
+
+pub mod apply;
 pub mod clients;
 pub mod clock;
 pub mod error;
 pub mod ledger;
 pub mod lossless;
+pub mod observe;
 
+pub use apply::{Applied, apply};
 pub use clients::Clients;
 pub use clock::Clock;
 pub use error::Failure;
+pub use observe::{Hints, Observer};

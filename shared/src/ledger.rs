@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{
-    Actor, DeploymentId, FencingToken, ImageDigest, ImageTag, RepositoryName, ServiceKey, TaskDefinitionArn,
-    Timestamp,
+    Actor, DeploymentId, FencingToken, ImageDigest, ImageTag, ListenerArn, RepositoryName, RuleArn,
+    ServiceKey, TargetGroupArn, TaskDefinitionArn, Timestamp,
 };
 
 /// The version of what this code writes.
@@ -59,6 +59,8 @@ pub struct ServiceState {
     pub generation: u64,
     /// The repository that it follows, as the doorbell index has it.
     pub repository: Option<RepositoryName>,
+    /// Where its route was last seen: lets a pass read it a round sooner, and nothing rests on it.
+    pub route: Option<RouteHint>,
     /// The last rollout that ended well, or the live revision when adopted.
     pub settled: Option<Settled>,
     /// The rollout that was begun and whose end was not yet seen.
@@ -80,6 +82,7 @@ impl Default for ServiceState {
             schema: SCHEMA,
             generation: 0,
             repository: None,
+            route: None,
             settled: None,
             in_flight: None,
             unfinished: false,
@@ -88,6 +91,17 @@ impl Default for ServiceState {
             last_release: None,
         }
     }
+}
+
+/// Where a service's route was last seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteHint {
+    /// The listener.
+    pub listener: ListenerArn,
+    /// The service's own target group.
+    pub target_group: Option<TargetGroupArn>,
+    /// The service's own rule.
+    pub rule: Option<RuleArn>,
 }
 
 /// A hold that a person set.

@@ -1,0 +1,190 @@
+//! Applying a plan: its steps in order, without a choice of its own.
+//!
+//! # Flow
+//!
+//! 1. Side by side: the plan's first step (unless that is the rollout itself), the writing
+//!    of the intent into the ledger, and the look at whether the service still is as the
+//!    plan saw it. None of them depends on another, and a push waits for all.
+//! 2. The other steps in order, up to the first that does not go through. `CreateService`
+//!    and `UpdateService` come only after the intent was written.
+//!
+//! # Each step
+//!
+//! precheck → act → verify, safe to repeat. Where the facts that the plan was made of *are*
+//! the precheck (they were read under the same lease), it is not made twice. After a write
+//! without an answer the step looks again: what is there as wanted is done; what is not may
+//! still come, so the step ends as `Waiting`, and the next pass finds it or does it anew.
+
+mod outcome;
+mod register;
+mod rule;
+mod service;
+mod target_group;
+
+use std::future::Future;
+
+use futures::join;
+use windlass_shared::deploy::plan::{Made as From, Plan, Step, StepOutcome};
+use windlass_shared::deploy::record::Made;
+use windlass_shared::facts::{FailureKind, LiveService};
+use windlass_shared::id::{DeploymentId, ServiceKey, TargetGroupArn, TaskDefinitionArn};
+
+use crate::Clients;
+use crate::error::Failure;
+use crate::ledger::LedgerError;
+use crate::observe::service::describe;
+
+/// What came of applying a plan.
+#[must_use]
+#[derive(Debug)]
+pub struct Applied {
+    /// The steps' ends, and what they made.
+    pub made: Made,
+    /// Whether the intent was written. If not, no rollout was begun; after
+    /// [`LedgerError::LeaseLost`] another pass is at it.
+    pub intent: Result<(), LedgerError>,
+}
+
+/// Applies the plan. `generation` is the one that the intent writes; `intent` writes it and
+/// is always driven to its end.
+pub async fn apply(
+    clients: &Clients,
+    plan: &Plan,
+    generation: u64,
+    intent: impl Future<Output = Result<(), LedgerError>>,
+) -> Applied {
+    let mut run = Run { clients, key: &plan.key, generation, seen: None, made: Made::default(), group: None };
+    let early = plan.steps.first().filter(|step| !begins_rollout(step));
+    let is_update = plan.steps.iter().any(|step| matches!(step, Step::UpdateService { .. }));
+    let look = async { if is_update { Some(describe(&clients.ecs, &plan.key).await) } else { None } };
+    let (first, intent, seen) = join!(run.early(early), intent, look);
+    run.seen = seen;
+    if let Some(first) = first {
+        run.take(first);
+    }
+    if intent.is_ok() {
+        run.rest(&plan.steps[usize::from(early.is_some())..]).await;
+    }
+    Applied { made: run.made, intent }
+}
+
+fn begins_rollout(step: &Step) -> bool {
+    matches!(step, Step::CreateService(_) | Step::UpdateService { .. })
+}
+
+/// What a step came to, and what it made.
+struct Did {
+    outcome: StepOutcome,
+    product: Product,
+}
+
+/// What a step made, for the steps after it and for the record.
+enum Product {
+    Nothing,
+    TaskDefinition(TaskDefinitionArn),
+    TargetGroup(TargetGroupArn),
+    Rollout { task_definition: TaskDefinitionArn, deployment: Option<DeploymentId> },
+}
+
+impl Did {
+    fn made(outcome: StepOutcome, product: Product) -> Self {
+        Self { outcome, product }
+    }
+}
+
+impl std::convert::From<StepOutcome> for Did {
+    fn from(outcome: StepOutcome) -> Self {
+        Self { outcome, product: Product::Nothing }
+    }
+}
+
+/// A plan that is being applied.
+struct Run<'a> {
+    clients: &'a Clients,
+    key: &'a ServiceKey,
+    generation: u64,
+    /// The service as it was just before its update.
+    seen: Option<Result<Option<LiveService>, Failure>>,
+    made: Made,
+    group: Option<TargetGroupArn>,
+}
+
+impl Run<'_> {
+    async fn early(&self, step: Option<&Step>) -> Option<Did> {
+        Some(self.step(step?).await)
+    }
+
+    async fn rest(&mut self, steps: &[Step]) {
+        for step in steps {
+            if !self.made.outcomes.last().is_none_or(StepOutcome::goes_on) {
+                return;
+            }
+            let did = self.step(step).await;
+            self.take(did);
+        }
+    }
+
+    async fn step(&self, step: &Step) -> Did {
+        match step {
+            Step::RegisterTaskDefinition { family, content, digest: _, replaces: _ } => {
+                register::register(self.clients, family, content).await
+            }
+            Step::CreateTargetGroup(spec) => target_group::create(self.clients, self.key, spec).await,
+            Step::CreateRule { listener, priority, conditions, target_group, parked: _, tags } => {
+                match self.group(target_group) {
+                    Ok(group) => {
+                        rule::create(self.clients, listener, *priority, conditions, group, tags).await.into()
+                    }
+                    Err(did) => did,
+                }
+            }
+            Step::SetRuleConditions { rule, expected, conditions } => {
+                rule::set_conditions(self.clients, rule, expected, conditions).await.into()
+            }
+            Step::CreateService(spec) => self.create_service(spec).await,
+            Step::UpdateService { expected, task_definition, settings } => {
+                match self.revision(task_definition) {
+                    Ok(revision) => self.update_service(expected, revision, settings.as_ref()).await,
+                    Err(did) => did,
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, did: Did) {
+        match did.product {
+            Product::Nothing => {}
+            Product::TaskDefinition(arn) => self.made.task_definition = Some(arn),
+            Product::TargetGroup(arn) => self.group = Some(arn),
+            Product::Rollout { task_definition, deployment } => {
+                self.made.task_definition = Some(task_definition);
+                self.made.deployment = deployment;
+            }
+        }
+        self.made.outcomes.push(did.outcome);
+    }
+
+    /// The revision that a step is to use.
+    fn revision<'s>(&'s self, from: &'s From<TaskDefinitionArn>) -> Result<&'s TaskDefinitionArn, Did> {
+        resolve(from, self.made.task_definition.as_ref(), "a revision")
+    }
+
+    /// The target group that a step is to use.
+    fn group<'s>(&'s self, from: &'s From<TargetGroupArn>) -> Result<&'s TargetGroupArn, Did> {
+        resolve(from, self.group.as_ref(), "a target group")
+    }
+}
+
+/// A plan whose step refers to something that no earlier step makes is refused, not guessed at.
+fn resolve<'s, T>(from: &'s From<T>, made: Option<&'s T>, what: &str) -> Result<&'s T, Did> {
+    match (from, made) {
+        (From::Already(arn), _) | (From::ByThisPlan, Some(arn)) => Ok(arn),
+        (From::ByThisPlan, None) => Err(StepOutcome::Failed {
+            kind: FailureKind::Invalid,
+            reason: format!(
+                "the plan names {what} that none of its steps makes; this is a fault of Windlass"
+            ),
+        }
+        .into()),
+    }
+}

@@ -1,0 +1,233 @@
+//! Making a service, and pointing one at a revision.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ecs::types::{
+    AssignPublicIp, AwsVpcConfiguration, DeploymentAlarms, DeploymentCircuitBreaker, DeploymentConfiguration,
+    LoadBalancer, NetworkConfiguration, Service, Tag,
+};
+use windlass_shared::deploy::plan::{CreateServiceSpec, RolloutSettings, StepOutcome};
+use windlass_shared::facts::{FailureKind, LiveService};
+use windlass_shared::id::{DeploymentId, ServiceKey, TargetGroupArn, TaskDefinitionArn};
+use windlass_shared::names::short_hash;
+use windlass_shared::spec::Network;
+
+use super::outcome::{refused, unseen};
+use super::{Did, Product, Run};
+use crate::clients::no_retry;
+use crate::error::Failure;
+use crate::observe::convert::int;
+use crate::observe::service::{describe, live};
+
+const CREATE: &str = "ecs:CreateService";
+const UPDATE: &str = "ecs:UpdateService";
+
+impl Run<'_> {
+    /// Makes the service. One that is there and wants this revision is a dead pass's; any
+    /// other is `Stale`.
+    pub(super) async fn create_service(&self, spec: &CreateServiceSpec) -> Did {
+        let revision = match self.revision(&spec.task_definition) {
+            Ok(revision) => revision,
+            Err(did) => return did,
+        };
+        let group = match spec.load_balancer.as_ref().map(|lb| self.group(&lb.target_group)).transpose() {
+            Ok(group) => group,
+            Err(did) => return did,
+        };
+        let doing = format!("making service {}", self.key);
+        let failure = match self.send_create(spec, revision, group).await {
+            Ok(made) => return rollout(StepOutcome::Done, revision, &made),
+            Err(failure) if matches!(failure.kind, FailureKind::Unknown | FailureKind::Conflict) => failure,
+            Err(failure) => return refused(&doing, &failure).into(),
+        };
+        match describe(&self.clients.ecs, self.key).await {
+            Ok(Some(there)) if is_active(&there) && there.task_definition == *revision => {
+                rollout(StepOutcome::AlreadyDone, revision, &there)
+            }
+            Ok(Some(there)) if is_active(&there) => StepOutcome::Stale {
+                expected: "no such service".to_owned(),
+                found: format!("{} with {}", self.key, there.task_definition.short()),
+            }
+            .into(),
+            Ok(_) => refused(&doing, &failure).into(),
+            Err(look) => unseen(&doing, &failure, &look).into(),
+        }
+    }
+
+    async fn send_create(
+        &self,
+        spec: &CreateServiceSpec,
+        revision: &TaskDefinitionArn,
+        group: Option<&TargetGroupArn>,
+    ) -> Result<LiveService, Failure> {
+        let balancer = spec.load_balancer.as_ref().zip(group).map(|(lb, group)| {
+            LoadBalancer::builder()
+                .target_group_arn(group.as_str())
+                .container_name(&lb.container)
+                .container_port(i32::from(lb.port))
+                .build()
+        });
+        // ECS refuses a grace period where there is no load balancer to be graceful to.
+        let grace = balancer.is_some().then(|| int(spec.grace_secs));
+        let made = self
+            .clients
+            .ecs
+            .create_service()
+            .cluster(self.key.cluster.as_str())
+            .service_name(self.key.service.as_str())
+            .task_definition(revision.as_str())
+            .desired_count(int(spec.desired))
+            .set_load_balancers(balancer.map(|balancer| vec![balancer]))
+            .set_health_check_grace_period_seconds(grace)
+            .deployment_configuration(configuration(&spec.settings))
+            .set_network_configuration(spec.network.as_ref().map(network))
+            .set_tags(Some(tags(&spec.tags)))
+            .client_token(client_token(self.key, self.generation))
+            .customize()
+            .config_override(aws_sdk_ecs::config::Builder::new().retry_config(no_retry()))
+            .send()
+            .await
+            .map_err(|error| Failure::new(CREATE, &error))?;
+        answered(CREATE, made.service(), revision)
+    }
+
+    /// Points the service at the revision, if it still wants `expected`.
+    pub(super) async fn update_service(
+        &self,
+        expected: &TaskDefinitionArn,
+        revision: &TaskDefinitionArn,
+        settings: Option<&RolloutSettings>,
+    ) -> Did {
+        let doing = format!("pointing {} at {}", self.key, revision.short());
+        match &self.seen {
+            Some(Err(failure)) => {
+                return StepOutcome::Waiting { reason: format!("{doing}: looking first: {failure}") }.into();
+            }
+            Some(Ok(Some(now))) if is_active(now) && now.task_definition == *revision => {
+                return rollout(StepOutcome::AlreadyDone, revision, now);
+            }
+            Some(Ok(Some(now))) if is_active(now) && now.task_definition == *expected => {}
+            Some(Ok(now)) => return stale(expected, now.as_ref()).into(),
+            None => return stale(expected, None).into(),
+        }
+        let failure = match self.send_update(revision, settings).await {
+            Ok(updated) => return rollout(StepOutcome::Done, revision, &updated),
+            Err(failure) if failure.kind == FailureKind::Unknown => failure,
+            Err(failure) if matches!(failure.kind, FailureKind::NotFound | FailureKind::Conflict) => {
+                let found = failure.to_string();
+                return StepOutcome::Stale { expected: format!("{} to be ACTIVE", self.key), found }.into();
+            }
+            Err(failure) => return refused(&doing, &failure).into(),
+        };
+        match describe(&self.clients.ecs, self.key).await {
+            Ok(Some(now)) if now.task_definition == *revision => rollout(StepOutcome::Done, revision, &now),
+            Ok(_) => refused(&doing, &failure).into(),
+            Err(look) => unseen(&doing, &failure, &look).into(),
+        }
+    }
+
+    async fn send_update(
+        &self,
+        revision: &TaskDefinitionArn,
+        settings: Option<&RolloutSettings>,
+    ) -> Result<LiveService, Failure> {
+        let updated = self
+            .clients
+            .ecs
+            .update_service()
+            .cluster(self.key.cluster.as_str())
+            .service(self.key.service.as_str())
+            .task_definition(revision.as_str())
+            .set_deployment_configuration(settings.map(configuration))
+            .customize()
+            .config_override(aws_sdk_ecs::config::Builder::new().retry_config(no_retry()))
+            .send()
+            .await
+            .map_err(|error| Failure::new(UPDATE, &error))?;
+        answered(UPDATE, updated.service(), revision)
+    }
+}
+
+/// The service out of an answer, seen to want the revision.
+fn answered(
+    action: &'static str,
+    service: Option<&Service>,
+    revision: &TaskDefinitionArn,
+) -> Result<LiveService, Failure> {
+    match service.map(live) {
+        Some(service) if service.task_definition == *revision => Ok(service),
+        _ => Err(Failure::of_code(action, None, "the response does not show the service as wanted")),
+    }
+}
+
+fn is_active(service: &LiveService) -> bool {
+    service.status == "ACTIVE"
+}
+
+fn stale(expected: &TaskDefinitionArn, now: Option<&LiveService>) -> StepOutcome {
+    let found = match now {
+        Some(now) if is_active(now) => now.task_definition.short().to_owned(),
+        Some(now) => format!("a service that is {}", now.status),
+        None => "no such service".to_owned(),
+    };
+    StepOutcome::Stale { expected: expected.short().to_owned(), found }
+}
+
+/// The rollout that was begun: the PRIMARY deployment of this revision.
+fn rollout(outcome: StepOutcome, revision: &TaskDefinitionArn, service: &LiveService) -> Did {
+    let primary = service
+        .deployments
+        .iter()
+        .find(|deployment| deployment.status == "PRIMARY" && deployment.task_definition == *revision);
+    let deployment: Option<DeploymentId> = primary.map(|deployment| deployment.id.clone());
+    Did::made(outcome, Product::Rollout { task_definition: revision.clone(), deployment })
+}
+
+fn configuration(settings: &RolloutSettings) -> DeploymentConfiguration {
+    let RolloutSettings { min_healthy_percent, max_percent, circuit_breaker, alarms } = settings;
+    let breaker =
+        DeploymentCircuitBreaker::builder().enable(*circuit_breaker).rollback(*circuit_breaker).build();
+    let watched = (!alarms.is_empty()).then(|| {
+        DeploymentAlarms::builder().set_alarm_names(Some(alarms.clone())).enable(true).rollback(true).build()
+    });
+    DeploymentConfiguration::builder()
+        .minimum_healthy_percent(int(*min_healthy_percent))
+        .maximum_percent(int(*max_percent))
+        .deployment_circuit_breaker(breaker)
+        .set_alarms(watched.and_then(Result::ok))
+        .build()
+}
+
+fn network(network: &Network) -> NetworkConfiguration {
+    let vpc = AwsVpcConfiguration::builder()
+        .set_subnets(Some(network.subnets.clone()))
+        .set_security_groups((!network.security_groups.is_empty()).then(|| network.security_groups.clone()))
+        .assign_public_ip(AssignPublicIp::Disabled)
+        .build();
+    NetworkConfiguration::builder().set_awsvpc_configuration(vpc.ok()).build()
+}
+
+fn tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
+    tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+}
+
+/// The same for the same try, another for another: 16 hex digits of the key and the
+/// generation, which together keep within ECS's 36 characters.
+fn client_token(key: &ServiceKey, generation: u64) -> String {
+    let key = key.to_string();
+    format!("{}{}-{generation}", short_hash(&key), short_hash(&format!("client token of {key}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_token_is_its_tries_own_and_short_enough() {
+        let (shop, admin) = (ServiceKey::new("main", "shop"), ServiceKey::new("main", "admin"));
+        assert_eq!(client_token(&shop, 3), client_token(&shop, 3));
+        assert_ne!(client_token(&shop, 3), client_token(&shop, 4));
+        assert_ne!(client_token(&shop, 3), client_token(&admin, 3));
+        assert!(client_token(&shop, 9_999_999_999_999_999_999).len() <= 36);
+    }
+}

@@ -1,0 +1,197 @@
+//! Observing one service: everything that a deploy pass must see, in as few rounds as it
+//! takes.
+//!
+//! # Flow
+//!
+//! 1. Side by side, without knowing anything: the spec's parameter, the service with its
+//!    tags, the cluster; and, led by [`Hints`], the repository's images, the live revision,
+//!    the family's newest, the route, the pushed image's content.
+//! 2. Side by side, what only the first round could say: whatever a hint had wrong, the
+//!    chosen image's content, and of a rollout in flight how it ended.
+//!
+//! A service that is wanted by its image's labels takes one round more: nothing else says
+//! what is wanted of it.
+//!
+//! # Guarantees
+//!
+//! Hints only make a pass quicker. What they led to is used where the spec and the service
+//! ask for the very same thing, and read anew where not.
+//!
+//! It decides nothing: *which* image is wanted is asked of `shared`, to look into that one.
+
+mod cluster;
+mod content;
+pub(crate) mod convert;
+mod parameter;
+pub(crate) mod repository;
+mod rounds;
+pub(crate) mod route;
+pub(crate) mod service;
+mod shelf;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use windlass_shared::deploy::Settings;
+use windlass_shared::facts::{ClusterFacts, Fact, ImageContent, RepositoryFacts, ServiceFacts};
+use windlass_shared::id::{ClusterName, ImageDigest, RepositoryName, ServiceKey, TaskDefinitionArn};
+use windlass_shared::image::Policy;
+use windlass_shared::ledger::{RouteHint, ServiceRow};
+
+use self::content::Depth;
+use self::shelf::{Reading, Shelf};
+use crate::{Clients, Clock};
+
+pub use parameter::{delete_parameter, parameters, put_parameter};
+
+/// Images' contents that are kept: a few hundred bytes each.
+const CONTENTS: usize = 64;
+/// Clusters and repositories that are kept.
+const NAMES: usize = 64;
+/// How long a cluster's instances are taken for unchanged. Only an instance of a *new*
+/// architecture matters, and the next pass sees it.
+const CLUSTER_FRESH: Duration = Duration::from_mins(1);
+
+/// Reads the world for deploy passes. Cheap to clone; what it keeps is shared.
+#[derive(Debug, Clone)]
+pub struct Observer(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    clients: Clients,
+    clock: Clock,
+    contents: Shelf<(RepositoryName, ImageDigest, Depth), ImageContent>,
+    clusters: Shelf<ClusterName, ClusterFacts>,
+    repositories: Shelf<RepositoryName, RepositoryFacts>,
+}
+
+/// What is probably asked for, from the doorbell and from the row. Never a fact.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Hints {
+    /// The repository that the service follows.
+    pub repository: Option<RepositoryName>,
+    /// By which policy.
+    pub policy: Option<Policy>,
+    /// The image that was pushed.
+    pub digest: Option<ImageDigest>,
+    /// The revision that is live.
+    pub task_definition: Option<TaskDefinitionArn>,
+    /// Where its route was last seen.
+    pub route: Option<RouteHint>,
+}
+
+impl Hints {
+    /// What the row remembers.
+    pub fn of_row(row: &ServiceRow) -> Self {
+        let state = &row.state;
+        let (settled, begun) = (state.settled.as_ref(), state.in_flight.as_ref());
+        let policy = begun.map(|b| &b.policy).or(settled.map(|s| &s.policy));
+        Self {
+            repository: state.repository.clone(),
+            policy: policy.and_then(|text| text.parse().ok()),
+            digest: None,
+            task_definition: begun
+                .and_then(|begun| begun.task_definition.clone())
+                .or_else(|| settled.map(|settled| settled.task_definition.clone())),
+            route: state.route.clone(),
+        }
+    }
+
+    /// With what the doorbell says was pushed.
+    #[must_use]
+    pub fn pushed(mut self, repository: RepositoryName, digest: Option<ImageDigest>) -> Self {
+        self.repository = Some(repository);
+        self.digest = digest;
+        self
+    }
+}
+
+/// Where the facts saw the service's route: for the row's next state.
+pub fn route_hint(facts: &ServiceFacts) -> Option<RouteHint> {
+    let route = facts.route.known()?;
+    let group = route.target_group.known().map(|group| group.arn.clone());
+    let rule = group.as_ref().and_then(|group| {
+        windlass_shared::deploy::route::own_rule(&route.rules, group, &facts.key).map(|rule| rule.arn.clone())
+    });
+    Some(RouteHint { listener: route.listener.clone(), target_group: group, rule })
+}
+
+impl Observer {
+    /// An observer with nothing kept.
+    pub fn new(clients: Clients, clock: Clock) -> Self {
+        Self(Arc::new(Inner {
+            clients,
+            clock,
+            contents: Shelf::new(CONTENTS, None),
+            clusters: Shelf::new(NAMES, Some(CLUSTER_FRESH)),
+            repositories: Shelf::new(NAMES, None),
+        }))
+    }
+
+    /// The clients it reads with.
+    pub fn clients(&self) -> &Clients {
+        &self.0.clients
+    }
+
+    /// Begins to read, on the side, what a pass over a push will want: while it waits for
+    /// its lease, the image's config is already on its way. Needs a running tokio runtime.
+    pub fn prefetch(&self, cluster: Option<&ClusterName>, image: Option<(&RepositoryName, &ImageDigest)>) {
+        if let Some(cluster) = cluster {
+            drop(tokio::spawn(self.cluster(cluster)));
+        }
+        if let Some((repository, digest)) = image {
+            drop(tokio::spawn(self.content(repository, digest, Depth::Platforms)));
+        }
+    }
+
+    /// Everything that a pass over the service must see.
+    pub async fn service_facts(
+        &self,
+        key: &ServiceKey,
+        row: &ServiceRow,
+        hints: &Hints,
+        settings: &Settings,
+    ) -> ServiceFacts {
+        // The cluster's architectures are two calls deep: they have all rounds to come in.
+        let pushed = async {
+            if let (Some(repository), Some(digest)) = (&hints.repository, &hints.digest) {
+                self.content(repository, digest, Depth::Platforms).await;
+            }
+        };
+        let rounds = rounds::read(self, key, row, hints, settings);
+        let (mut facts, cluster, ()) = futures::join!(rounds, self.cluster(&key.cluster), pushed);
+        facts.cluster = cluster;
+        facts
+    }
+
+    fn cluster(&self, name: &ClusterName) -> Reading<ClusterFacts> {
+        let (ecs, name) = (self.0.clients.ecs.clone(), name.clone());
+        self.0.clusters.get(name.clone(), self.0.clock.now(), || cluster::cluster(ecs, name).boxed())
+    }
+
+    fn content(
+        &self,
+        repository: &RepositoryName,
+        digest: &ImageDigest,
+        depth: Depth,
+    ) -> Reading<ImageContent> {
+        let Clients { ecr, http, .. } = self.0.clients.clone();
+        let (repository, digest) = (repository.clone(), digest.clone());
+        self.0.contents.get((repository.clone(), digest.clone(), depth), self.0.clock.now(), || {
+            content::content(ecr, http, repository, digest, depth).boxed()
+        })
+    }
+
+    fn repository(&self, name: &RepositoryName) -> Reading<RepositoryFacts> {
+        let (ecr, name) = (self.0.clients.ecr.clone(), name.clone());
+        self.0.repositories.get(name.clone(), self.0.clock.now(), || {
+            async move { repository::repository(&ecr, &name).await }.boxed()
+        })
+    }
+
+    /// A repository's images that have a tag: one listing serves all services that follow it.
+    pub async fn images(&self, repository: &RepositoryName) -> Fact<Vec<windlass_shared::facts::ImageFact>> {
+        repository::images(&self.0.clients.ecr, &repository::ImageQuery::all(repository)).await
+    }
+}

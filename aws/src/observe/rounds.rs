@@ -1,0 +1,328 @@
+//! The two rounds (three for labels) of reading one service.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future::join_all;
+use futures::join;
+use windlass_shared::deploy::{Note, Settings, desired, wanted};
+use windlass_shared::facts::{
+    Fact, ImageContent, ImageFact, LiveService, RolloutState, RouteFacts, ServiceFacts,
+};
+use windlass_shared::id::{Family, ImageDigest, ListenerArn, ServiceKey, TaskDefinitionArn};
+use windlass_shared::image::{Policy, select};
+use windlass_shared::ledger::{InFlight, Quarantine, ServiceRow};
+use windlass_shared::spec::Wanted;
+use windlass_shared::task_definition::TaskDefinition;
+
+use super::content::Depth;
+use super::convert::fact;
+use super::repository::{self, ImageQuery};
+use super::{Hints, Observer, parameter, route, service};
+use crate::lossless::describe_task_definition;
+
+/// Facts about the service that nobody has asked for yet.
+pub(crate) fn blank(key: &ServiceKey) -> ServiceFacts {
+    ServiceFacts {
+        key: key.clone(),
+        cluster: Fact::NotAsked,
+        parameter: Fact::NotAsked,
+        service: Fact::NotAsked,
+        live_task_definition: Fact::NotAsked,
+        newest_revision: Fact::NotAsked,
+        repository: Fact::NotAsked,
+        images: Fact::NotAsked,
+        inspected: BTreeMap::new(),
+        route: Fact::NotAsked,
+        stopped_tasks: Fact::NotAsked,
+        service_deployments: Fact::NotAsked,
+    }
+}
+
+/// All facts but the cluster.
+pub(super) async fn read(
+    observer: &Observer,
+    key: &ServiceKey,
+    row: &ServiceRow,
+    hints: &Hints,
+    settings: &Settings,
+) -> ServiceFacts {
+    let reader = Reader { observer, key, row, hints };
+    let mut facts = blank(key);
+    // Boxed: dozens of SDK calls side by side make large futures.
+    let first = Box::pin(reader.first(&mut facts)).await;
+    let mut found = wanted(&facts, settings);
+    let nobody_says = found.as_ref().is_err_and(|note| matches!(**note, Note::NotTracked { .. }));
+    let by_labels = nobody_says && settings.guard_rails.enabled;
+    if by_labels && let Some(repository) = &hints.repository {
+        let query = ImageQuery::all(repository);
+        facts.images = reader.images(&query, first.images.as_ref()).await;
+        facts.inspected = reader.newest(&query, &facts.images).await;
+        found = wanted(&facts, settings);
+    }
+    Box::pin(reader.second(&mut facts, first, found.ok().as_ref(), settings)).await;
+    facts
+}
+
+/// What the first round found under hints that may be wrong.
+struct First {
+    images: Option<(ImageQuery, Fact<Vec<ImageFact>>)>,
+    live: Option<(TaskDefinitionArn, Fact<TaskDefinition>)>,
+    newest: (Family, Fact<TaskDefinition>),
+    route: Option<(ListenerArn, route::Early)>,
+}
+
+struct Reader<'a> {
+    observer: &'a Observer,
+    key: &'a ServiceKey,
+    row: &'a ServiceRow,
+    hints: &'a Hints,
+}
+
+impl Reader<'_> {
+    async fn first(&self, facts: &mut ServiceFacts) -> First {
+        let clients = self.observer.clients();
+        let Hints { repository, policy, task_definition, route, digest: _ } = self.hints;
+        let query = repository.as_ref().map(|repository| match policy {
+            Some(policy) => ImageQuery::of(repository, policy),
+            None => ImageQuery::all(repository),
+        });
+        let family =
+            task_definition.as_ref().map_or_else(|| desired::family(self.key), TaskDefinitionArn::family);
+        let (parameter, service, images, live, newest, early, ()) = join!(
+            parameter::parameter(&clients.ssm, self.key),
+            service::service(&clients.ecs, self.key),
+            async {
+                let query = query?;
+                let images = repository::images(&clients.ecr, &query).await;
+                Some((query, images))
+            },
+            async {
+                let arn = task_definition.clone()?;
+                let live = self.task_definition(arn.as_str()).await;
+                Some((arn, live))
+            },
+            self.task_definition(family.as_str()),
+            async {
+                let listener = &route.as_ref()?.listener;
+                let early = Box::pin(route::early(&clients.elb, self.key, listener, route.as_ref())).await;
+                Some((listener.clone(), early))
+            },
+            async {
+                // On the shelf for the second round.
+                if let Some(repository) = repository {
+                    self.observer.repository(repository).await;
+                }
+            },
+        );
+        facts.parameter = parameter;
+        facts.service = service;
+        First { images, live, newest: (family, newest), route: early }
+    }
+
+    async fn second(
+        &self,
+        facts: &mut ServiceFacts,
+        first: First,
+        wanted: Option<&Wanted>,
+        settings: &Settings,
+    ) {
+        let First { images: early_images, live, newest, route: early_route } = first;
+        // A deleted service is shown as INACTIVE for a while; what comes is a new one.
+        let service = facts.service.known().filter(|service| service.status != "INACTIVE").cloned();
+        let (images, repository, live, newest, route, deployments, stopped) = join!(
+            self.chosen(wanted, &facts.images, &facts.inspected, early_images),
+            async {
+                match wanted {
+                    Some(wanted) => self.observer.repository(&wanted.spec.image.repository).await,
+                    None => Fact::NotAsked,
+                }
+            },
+            self.live(service.as_ref(), live),
+            self.newest_revision(service.as_ref(), newest),
+            self.route(wanted, settings, early_route),
+            self.deployments(facts.service.known()),
+            self.stopped(facts.service.known()),
+        );
+        let (images, inspected) = images;
+        facts.images = images;
+        facts.inspected.extend(inspected);
+        facts.repository = repository;
+        facts.live_task_definition = live;
+        facts.newest_revision = newest;
+        facts.route = route;
+        facts.service_deployments = deployments;
+        facts.stopped_tasks = stopped;
+    }
+
+    async fn task_definition(&self, arn_or_family: &str) -> Fact<TaskDefinition> {
+        let found = describe_task_definition(&self.observer.clients().ecs, arn_or_family).await;
+        fact(found.map(Some), || format!("describing task definition {arn_or_family}"))
+    }
+
+    // ── images ──────────────────────────────────────────────────────────────────────
+
+    /// The images of a query, from the first round where that asked for the same.
+    async fn images(
+        &self,
+        query: &ImageQuery,
+        early: Option<&(ImageQuery, Fact<Vec<ImageFact>>)>,
+    ) -> Fact<Vec<ImageFact>> {
+        match early {
+            Some((asked, images)) if asked == query => images.clone(),
+            _ => repository::images(&self.observer.clients().ecr, query).await,
+        }
+    }
+
+    /// The content of the newest image, labels and all: it may say what is wanted.
+    async fn newest(
+        &self,
+        query: &ImageQuery,
+        images: &Fact<Vec<ImageFact>>,
+    ) -> BTreeMap<ImageDigest, Fact<ImageContent>> {
+        let Some(images) = images.known() else { return BTreeMap::new() };
+        let newest = select(&Policy::Newest, images, &BTreeMap::new()).chosen;
+        let digests = newest.map(|newest| newest.digest);
+        self.inspect(query, digests, Depth::Labels).await
+    }
+
+    /// The images that the wanted policy chooses from, and the content of its choice.
+    async fn chosen(
+        &self,
+        wanted: Option<&Wanted>,
+        labelled: &Fact<Vec<ImageFact>>,
+        inspected: &BTreeMap<ImageDigest, Fact<ImageContent>>,
+        early: Option<(ImageQuery, Fact<Vec<ImageFact>>)>,
+    ) -> (Fact<Vec<ImageFact>>, BTreeMap<ImageDigest, Fact<ImageContent>>) {
+        let Some(wanted) = wanted else { return (labelled.clone(), BTreeMap::new()) };
+        let image = &wanted.spec.image;
+        let query = ImageQuery::of(&image.repository, &image.policy);
+        let images = match labelled {
+            // Read for the labels: all of the repository's, so these, too.
+            Fact::Known(_) => labelled.clone(),
+            Fact::Absent | Fact::Unreadable(_) | Fact::NotAsked => self.images(&query, early.as_ref()).await,
+        };
+        let mut digests =
+            images.known().map(|images| self.choices(&image.policy, images)).unwrap_or_default();
+        // What was read for its labels has its platforms, too.
+        digests.retain(|digest| !inspected.contains_key(digest));
+        let inspected = self.inspect(&query, digests, Depth::Platforms).await;
+        (images, inspected)
+    }
+
+    /// What the policy chooses; and what it would, should the rollout in flight turn out to
+    /// have failed.
+    fn choices(&self, policy: &Policy, images: &[ImageFact]) -> BTreeSet<ImageDigest> {
+        let now = select(policy, images, &self.row.quarantine).chosen;
+        let after = self.row.state.in_flight.as_ref().and_then(|failed| {
+            let why = Quarantine { reason: String::new(), at: failed.started_at, deployment: None };
+            let mut quarantine = self.row.quarantine.clone();
+            quarantine.insert(failed.digest.clone(), why);
+            select(policy, images, &quarantine).chosen
+        });
+        now.into_iter().chain(after).map(|chosen| chosen.digest).collect()
+    }
+
+    async fn inspect(
+        &self,
+        query: &ImageQuery,
+        digests: impl IntoIterator<Item = ImageDigest>,
+        depth: Depth,
+    ) -> BTreeMap<ImageDigest, Fact<ImageContent>> {
+        let looked = digests.into_iter().map(|digest| async {
+            let content = self.observer.content(&query.repository, &digest, depth).await;
+            (digest, content)
+        });
+        join_all(looked).await.into_iter().collect()
+    }
+
+    // ── revisions ───────────────────────────────────────────────────────────────────
+
+    async fn live(
+        &self,
+        service: Option<&LiveService>,
+        early: Option<(TaskDefinitionArn, Fact<TaskDefinition>)>,
+    ) -> Fact<TaskDefinition> {
+        let Some(service) = service else { return Fact::NotAsked };
+        match early {
+            Some((asked, live)) if asked == service.task_definition => live,
+            _ => self.task_definition(service.task_definition.as_str()).await,
+        }
+    }
+
+    async fn newest_revision(
+        &self,
+        service: Option<&LiveService>,
+        (asked, newest): (Family, Fact<TaskDefinition>),
+    ) -> Fact<TaskDefinition> {
+        let family =
+            service.map_or_else(|| desired::family(self.key), |service| service.task_definition.family());
+        if family == asked { newest } else { self.task_definition(family.as_str()).await }
+    }
+
+    // ── the route ───────────────────────────────────────────────────────────────────
+
+    async fn route(
+        &self,
+        wanted: Option<&Wanted>,
+        settings: &Settings,
+        early: Option<(ListenerArn, route::Early)>,
+    ) -> Fact<RouteFacts> {
+        let elb = &self.observer.clients().elb;
+        let Some(spec) = wanted.and_then(|wanted| wanted.spec.route.as_ref()) else { return Fact::NotAsked };
+        let Some(listener) = spec.listener.as_ref().or(settings.listener.as_ref()) else {
+            return Fact::NotAsked;
+        };
+        if route::load_balancer_arn(listener).is_none() {
+            return route::not_a_listener(listener);
+        }
+        let early = match early {
+            Some((asked, early)) if asked == *listener => early,
+            _ => Box::pin(route::early(elb, self.key, listener, self.hints.route.as_ref())).await,
+        };
+        route::complete(elb, early).await
+    }
+
+    // ── the rollout in flight ───────────────────────────────────────────────────────
+
+    /// ECS's history, where no live deployment is the one in flight.
+    async fn deployments(
+        &self,
+        service: Option<&LiveService>,
+    ) -> Fact<Vec<windlass_shared::facts::ServiceDeployment>> {
+        let (Some(begun), Some(service)) = (&self.row.state.in_flight, service) else {
+            return Fact::NotAsked;
+        };
+        if live_deployment(begun, service).is_some() {
+            return Fact::NotAsked;
+        }
+        let ecs = &self.observer.clients().ecs;
+        service::service_deployments(ecs, self.key, begun.started_at).await
+    }
+
+    /// Why tasks of the one in flight stopped, where it failed or is no longer live.
+    async fn stopped(&self, service: Option<&LiveService>) -> Fact<Vec<windlass_shared::facts::StoppedTask>> {
+        let (Some(begun), Some(service)) = (&self.row.state.in_flight, service) else {
+            return Fact::NotAsked;
+        };
+        let id = match live_deployment(begun, service) {
+            Some(live) if live.rollout == RolloutState::Failed => &live.id,
+            Some(_) => return Fact::NotAsked,
+            None => match &begun.deployment {
+                Some(id) => id,
+                None => return Fact::NotAsked,
+            },
+        };
+        service::stopped_tasks(&self.observer.clients().ecs, self.key, id).await
+    }
+}
+
+/// The live deployment of the rollout in flight: by its id; without one, by its revision.
+fn live_deployment<'a>(
+    begun: &InFlight,
+    service: &'a LiveService,
+) -> Option<&'a windlass_shared::facts::Deployment> {
+    service.deployments.iter().find(|deployment| match &begun.deployment {
+        Some(id) => deployment.id == *id,
+        None => begun.task_definition.as_ref() == Some(&deployment.task_definition),
+    })
+}
