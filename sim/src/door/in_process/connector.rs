@@ -113,7 +113,7 @@ mod tests {
             effect(&door.core, &request).reply.unwrap()
         };
         assert_eq!(get("/v2/").status(), 200);
-        assert_eq!(get("/_layers/none").status(), 404);
+        assert_eq!(get("/_layers/none").status(), 403, "no URL of ours");
         let api = get("/");
         assert!(String::from_utf8_lossy(api.body()).contains("MissingAction"), "{api:?}");
     }
