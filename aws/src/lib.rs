@@ -11,6 +11,7 @@
 //! | [`error`] | SDK errors, mapped once into `shared`'s [`FailureKind`](windlass_shared::facts::FailureKind) |
 //! | [`lossless`] | task definitions in and out as the JSON that AWS gave |
 //! | [`observe`] | one service's facts, in as few rounds as it takes |
+//! | [`sweep`] | every service, at a glance: by the ten and by the hundred |
 //! | [`apply`] | a plan's steps: precheck → act → verify |
 //! | [`ledger`] | the DynamoDB table: rows, leases, history, the doorbell index |
 
@@ -26,9 +27,12 @@ pub mod error;
 pub mod ledger;
 pub mod lossless;
 pub mod observe;
+pub mod sweep;
 
-pub use apply::{Applied, apply};
-pub use clients::Clients;
-pub use clock::Clock;
+pub use apply::apply;
+pub use clients::{Clients, ClientsError};
+pub use clock::{Clock, NotAClock};
 pub use error::Failure;
+pub use ledger::{Lease, Ledger, LedgerError, Released, RingResult, StateWrite};
 pub use observe::{Hints, Observer};
+pub use sweep::{Glimpse, SweepFailure};

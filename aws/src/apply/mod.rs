@@ -34,25 +34,18 @@ use crate::error::Failure;
 use crate::ledger::LedgerError;
 use crate::observe::service::describe;
 
-/// What came of applying a plan.
-#[must_use]
-#[derive(Debug)]
-pub struct Applied {
-    /// The steps' ends, and what they made.
-    pub made: Made,
-    /// Whether the intent was written. If not, no rollout was begun; after
-    /// [`LedgerError::LeaseLost`] another pass is at it.
-    pub intent: Result<(), LedgerError>,
-}
-
-/// Applies the plan. `generation` is the one that the intent writes; `intent` writes it and
-/// is always driven to its end.
+/// Applies the plan: its steps' ends, and what they made. `generation` is the one that the
+/// intent writes; `intent` writes it and is always driven to its end.
+///
+/// # Errors
+///
+/// The intent's. No rollout was begun then; what the first step made the next pass finds.
 pub async fn apply(
     clients: &Clients,
     plan: &Plan,
     generation: u64,
     intent: impl Future<Output = Result<(), LedgerError>>,
-) -> Applied {
+) -> Result<Made, LedgerError> {
     let mut run = Run { clients, key: &plan.key, generation, seen: None, made: Made::default(), group: None };
     let early = plan.steps.first().filter(|step| !begins_rollout(step));
     let is_update = plan.steps.iter().any(|step| matches!(step, Step::UpdateService { .. }));
@@ -62,10 +55,9 @@ pub async fn apply(
     if let Some(first) = first {
         run.take(first);
     }
-    if intent.is_ok() {
-        run.rest(&plan.steps[usize::from(early.is_some())..]).await;
-    }
-    Applied { made: run.made, intent }
+    intent?;
+    run.rest(&plan.steps[usize::from(early.is_some())..]).await;
+    Ok(run.made)
 }
 
 fn begins_rollout(step: &Step) -> bool {

@@ -4,7 +4,7 @@
 //! # Flow
 //!
 //! 1. Side by side, without knowing anything: the spec's parameter, the service with its
-//!    tags, the cluster; and, led by [`Hints`], the repository's images, the live revision,
+//!    tags, the cluster; and, led by the row and by [`Hints`], the repository's images, the live revision,
 //!    the family's newest, the route, the pushed image's content.
 //! 2. Side by side, what only the first round could say: whatever a hint had wrong, the
 //!    chosen image's content, and of a rollout in flight how it ended.
@@ -24,19 +24,19 @@ mod content;
 pub(crate) mod convert;
 mod parameter;
 pub(crate) mod repository;
-mod rounds;
+pub(crate) mod rounds;
 pub(crate) mod route;
 pub(crate) mod service;
 mod shelf;
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
 use windlass_shared::deploy::Settings;
-use windlass_shared::facts::{ClusterFacts, Fact, ImageContent, RepositoryFacts, ServiceFacts};
-use windlass_shared::id::{ClusterName, ImageDigest, RepositoryName, ServiceKey, TaskDefinitionArn};
-use windlass_shared::image::Policy;
+use windlass_shared::facts::{ClusterFacts, Fact, ImageContent, ImageFact, RepositoryFacts, ServiceFacts};
+use windlass_shared::id::{ClusterName, ImageDigest, ImageTag, RepositoryName, ServiceKey};
 use windlass_shared::ledger::{RouteHint, ServiceRow};
 
 use self::content::Depth;
@@ -66,45 +66,15 @@ struct Inner {
     repositories: Shelf<RepositoryName, RepositoryFacts>,
 }
 
-/// What is probably asked for, from the doorbell and from the row. Never a fact.
+/// What the doorbell says, to read sooner by. Never a fact.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Hints {
-    /// The repository that the service follows.
+    /// The repository that was pushed to.
     pub repository: Option<RepositoryName>,
-    /// By which policy.
-    pub policy: Option<Policy>,
     /// The image that was pushed.
     pub digest: Option<ImageDigest>,
-    /// The revision that is live.
-    pub task_definition: Option<TaskDefinitionArn>,
-    /// Where its route was last seen.
-    pub route: Option<RouteHint>,
-}
-
-impl Hints {
-    /// What the row remembers.
-    pub fn of_row(row: &ServiceRow) -> Self {
-        let state = &row.state;
-        let (settled, begun) = (state.settled.as_ref(), state.in_flight.as_ref());
-        let policy = begun.map(|b| &b.policy).or(settled.map(|s| &s.policy));
-        Self {
-            repository: state.repository.clone(),
-            policy: policy.and_then(|text| text.parse().ok()),
-            digest: None,
-            task_definition: begun
-                .and_then(|begun| begun.task_definition.clone())
-                .or_else(|| settled.map(|settled| settled.task_definition.clone())),
-            route: state.route.clone(),
-        }
-    }
-
-    /// With what the doorbell says was pushed.
-    #[must_use]
-    pub fn pushed(mut self, repository: RepositoryName, digest: Option<ImageDigest>) -> Self {
-        self.repository = Some(repository);
-        self.digest = digest;
-        self
-    }
+    /// The tag that it was pushed under.
+    pub tag: Option<ImageTag>,
 }
 
 /// Where the facts saw the service's route: for the row's next state.
@@ -134,15 +104,14 @@ impl Observer {
         &self.0.clients
     }
 
-    /// Begins to read, on the side, what a pass over a push will want: while it waits for
-    /// its lease, the image's config is already on its way. Needs a running tokio runtime.
-    pub fn prefetch(&self, cluster: Option<&ClusterName>, image: Option<(&RepositoryName, &ImageDigest)>) {
-        if let Some(cluster) = cluster {
-            drop(tokio::spawn(self.cluster(cluster)));
-        }
-        if let Some((repository, digest)) = image {
+    /// Drives `meanwhile` to its end, and begins to read on the side what a pass over the push
+    /// will want: while it waits for its lease, the image's config is on its way already.
+    /// Needs a running tokio runtime.
+    pub async fn prefetch<F: Future>(&self, hints: &Hints, meanwhile: F) -> F::Output {
+        if let (Some(repository), Some(digest)) = (&hints.repository, &hints.digest) {
             drop(tokio::spawn(self.content(repository, digest, Depth::Platforms)));
         }
+        meanwhile.await
     }
 
     /// Everything that a pass over the service must see.
@@ -153,7 +122,8 @@ impl Observer {
         hints: &Hints,
         settings: &Settings,
     ) -> ServiceFacts {
-        // The cluster's architectures are two calls deep: they have all rounds to come in.
+        // The cluster's architectures are two calls deep, a pushed image's three: they have
+        // all rounds to come in.
         let pushed = async {
             if let (Some(repository), Some(digest)) = (&hints.repository, &hints.digest) {
                 self.content(repository, digest, Depth::Platforms).await;
@@ -163,6 +133,20 @@ impl Observer {
         let (mut facts, cluster, ()) = futures::join!(rounds, self.cluster(&key.cluster), pushed);
         facts.cluster = cluster;
         facts
+    }
+
+    /// What is in an image, its labels too.
+    pub async fn image_content(
+        &self,
+        repository: &RepositoryName,
+        digest: &ImageDigest,
+    ) -> Fact<ImageContent> {
+        self.content(repository, digest, Depth::Labels).await
+    }
+
+    /// A repository's images that have a tag.
+    pub async fn images(&self, repository: &RepositoryName) -> Fact<Vec<ImageFact>> {
+        repository::images(&self.0.clients.ecr, &repository::ImageQuery::all(repository)).await
     }
 
     fn cluster(&self, name: &ClusterName) -> Reading<ClusterFacts> {
@@ -188,10 +172,5 @@ impl Observer {
         self.0.repositories.get(name.clone(), self.0.clock.now(), || {
             async move { repository::repository(&ecr, &name).await }.boxed()
         })
-    }
-
-    /// A repository's images that have a tag: one listing serves all services that follow it.
-    pub async fn images(&self, repository: &RepositoryName) -> Fact<Vec<windlass_shared::facts::ImageFact>> {
-        repository::images(&self.0.clients.ecr, &repository::ImageQuery::all(repository)).await
     }
 }

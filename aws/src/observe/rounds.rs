@@ -8,9 +8,9 @@ use windlass_shared::deploy::{Note, Settings, desired, wanted};
 use windlass_shared::facts::{
     Fact, ImageContent, ImageFact, LiveService, RolloutState, RouteFacts, ServiceFacts,
 };
-use windlass_shared::id::{Family, ImageDigest, ListenerArn, ServiceKey, TaskDefinitionArn};
+use windlass_shared::id::{Family, ImageDigest, ListenerArn, RepositoryName, ServiceKey, TaskDefinitionArn};
 use windlass_shared::image::{Policy, select};
-use windlass_shared::ledger::{InFlight, Quarantine, ServiceRow};
+use windlass_shared::ledger::{InFlight, Quarantine, RouteHint, ServiceRow};
 use windlass_shared::spec::Wanted;
 use windlass_shared::task_definition::TaskDefinition;
 
@@ -46,14 +46,15 @@ pub(super) async fn read(
     hints: &Hints,
     settings: &Settings,
 ) -> ServiceFacts {
-    let reader = Reader { observer, key, row, hints };
+    let led = Led::by(row, hints);
+    let reader = Reader { observer, key, row, led };
     let mut facts = blank(key);
     // Boxed: dozens of SDK calls side by side make large futures.
     let first = Box::pin(reader.first(&mut facts)).await;
     let mut found = wanted(&facts, settings);
     let nobody_says = found.as_ref().is_err_and(|note| matches!(**note, Note::NotTracked { .. }));
     let by_labels = nobody_says && settings.guard_rails.enabled;
-    if by_labels && let Some(repository) = &hints.repository {
+    if by_labels && let Some(repository) = &reader.led.repository {
         let query = ImageQuery::all(repository);
         facts.images = reader.images(&query, first.images.as_ref()).await;
         facts.inspected = reader.newest(&query, &facts.images).await;
@@ -75,24 +76,48 @@ struct Reader<'a> {
     observer: &'a Observer,
     key: &'a ServiceKey,
     row: &'a ServiceRow,
-    hints: &'a Hints,
+    led: Led,
+}
+
+/// What will probably be asked for: by the doorbell, and by what the row remembers.
+struct Led {
+    repository: Option<RepositoryName>,
+    query: Option<ImageQuery>,
+    task_definition: Option<TaskDefinitionArn>,
+    route: Option<RouteHint>,
+}
+
+impl Led {
+    fn by(row: &ServiceRow, hints: &Hints) -> Self {
+        let state = &row.state;
+        let (settled, begun) = (state.settled.as_ref(), state.in_flight.as_ref());
+        let remembered: Option<Policy> =
+            begun.map(|b| &b.policy).or(settled.map(|s| &s.policy)).and_then(|text| text.parse().ok());
+        let policy = remembered.or_else(|| hints.tag.clone().map(Policy::Tag));
+        // Whom a push rang follows the repository; whom something else rang, the row's.
+        let repository = hints.repository.clone().or_else(|| state.repository.clone());
+        let query = repository.as_ref().map(|repository| match &policy {
+            Some(policy) => ImageQuery::of(repository, policy),
+            None => ImageQuery::all(repository),
+        });
+        let task_definition = begun
+            .and_then(|begun| begun.task_definition.clone())
+            .or_else(|| settled.map(|settled| settled.task_definition.clone()));
+        Self { repository, query, task_definition, route: state.route.clone() }
+    }
 }
 
 impl Reader<'_> {
     async fn first(&self, facts: &mut ServiceFacts) -> First {
         let clients = self.observer.clients();
-        let Hints { repository, policy, task_definition, route, digest: _ } = self.hints;
-        let query = repository.as_ref().map(|repository| match policy {
-            Some(policy) => ImageQuery::of(repository, policy),
-            None => ImageQuery::all(repository),
-        });
+        let Led { repository, query, task_definition, route } = &self.led;
         let family =
             task_definition.as_ref().map_or_else(|| desired::family(self.key), TaskDefinitionArn::family);
         let (parameter, service, images, live, newest, early, ()) = join!(
             parameter::parameter(&clients.ssm, self.key),
             service::service(&clients.ecs, self.key),
             async {
-                let query = query?;
+                let query = query.clone()?;
                 let images = repository::images(&clients.ecr, &query).await;
                 Some((query, images))
             },
@@ -277,7 +302,7 @@ impl Reader<'_> {
         }
         let early = match early {
             Some((asked, early)) if asked == *listener => early,
-            _ => Box::pin(route::early(elb, self.key, listener, self.hints.route.as_ref())).await,
+            _ => Box::pin(route::early(elb, self.key, listener, self.led.route.as_ref())).await,
         };
         route::complete(elb, early).await
     }

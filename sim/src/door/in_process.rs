@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tokio::sync::{Notify, watch};
@@ -138,6 +138,11 @@ impl InProcess {
     /// The HTTP client to give to an SDK configuration.
     pub fn http_client(&self) -> SharedHttpClient {
         connector::client(&self.core)
+    }
+
+    /// The connector under it, for clients that share one.
+    pub fn connector(&self) -> SharedHttpConnector {
+        connector::connector(&self.core)
     }
 
     /// How long calls take from now on.

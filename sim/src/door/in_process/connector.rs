@@ -31,6 +31,11 @@ pub(super) fn client(core: &Arc<Core>) -> SharedHttpClient {
     })
 }
 
+/// One connector without a timeout of its own: the SDK's attempt timeout cuts it.
+pub(super) fn connector(core: &Arc<Core>) -> SharedHttpConnector {
+    SharedHttpConnector::new(Connector { core: Arc::downgrade(core), read_timeout: None })
+}
+
 impl fmt::Debug for Connector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connector").field("read_timeout", &self.read_timeout).finish_non_exhaustive()
