@@ -2,7 +2,8 @@
 
 use futures::StreamExt as _;
 use serde_json::{Value, json};
-use windlass_aws::{Hints, LedgerError};
+use windlass_aws::ledger::LedgerError;
+use windlass_aws::{Hints, SweepFailure};
 use windlass_shared::event::{self, Malformed, Rings};
 use windlass_shared::id::{ImageDigest, ImageTag, RepositoryName, ServiceKey};
 
@@ -29,8 +30,8 @@ pub enum HandleError {
         source: LedgerError,
     },
     /// The sweep could not list what there is.
-    #[error(transparent)]
-    Sweep(#[from] sweep::SweepError),
+    #[error("sweeping: {0}")]
+    Sweep(#[from] SweepFailure),
     /// Passes failed; the others went through.
     #[error("{} of {total} passes failed; the first: {}: {}", .failed.len(), .failed[0].0, .failed[0].1)]
     Passes {

@@ -7,6 +7,7 @@
 use std::fmt;
 
 use jiff::SignedDuration;
+use windlass_aws::observe::route_hint;
 use windlass_aws::{Hints, Lease, LedgerError, Released, RingResult, StateWrite};
 use windlass_shared::deploy::{self, Plan, StepOutcome, Violation, record};
 use windlass_shared::id::{ServiceKey, Timestamp};
@@ -166,7 +167,7 @@ async fn one_round(app: &App, task: &Task, lease: &Lease, row: &ServiceRow) -> R
         app.ledger.record(&ended).await?;
     }
     follow_index(app, row, &plan).await?;
-    let intent = record::intent(&row.state, &plan, now);
+    let intent = ServiceState { route: route_hint(&facts).or(row.state.route.clone()), ..record::intent(&row.state, &plan, now) };
     let made = if plan.steps.is_empty() {
         record::Made::default()
     } else {

@@ -1,30 +1,16 @@
 //! The timer: every service that might need a pass, found by reads alone.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use windlass_aws::{Hints, LedgerError, SweepFailure};
+use windlass_aws::{Hints, SweepFailure};
 use windlass_shared::deploy::{Triage, triage};
-use windlass_shared::facts::{Fact, ImageFact, ServiceFacts};
+use windlass_shared::facts::Fact;
 use windlass_shared::id::{ImageDigest, RepositoryName, ServiceKey};
-use windlass_shared::ledger::ServiceRow;
 use windlass_shared::spec;
 
 use crate::app::App;
 use crate::pass::Task;
 
-/// The sweep could not look; the next one is a minute away.
-#[derive(Debug, thiserror::Error)]
-pub enum SweepError {
-    /// The ledger.
-    #[error("sweeping: {0}")]
-    Ledger(#[from] LedgerError),
-    /// AWS.
-    #[error("sweeping: {0}")]
-    Aws(#[from] SweepFailure),
-}
-
 /// A task for each service that is not known to be quiet.
-pub(crate) async fn tasks(app: &App, cause: &str) -> Result<Vec<Task>, SweepError> {
+pub(crate) async fn tasks(app: &App, cause: &str) -> Result<Vec<Task>, SweepFailure> {
     let swept = app.observer.sweep(&app.stack.clusters, &app.ledger, &app.stack.settings).await?;
     let mut tasks = Vec::new();
     for glimpse in swept {
@@ -39,4 +25,33 @@ pub(crate) async fn tasks(app: &App, cause: &str) -> Result<Vec<Task>, SweepErro
         }
     }
     Ok(tasks)
+}
+
+/// The service that the image's labels ask for, where they may: the first push of an
+/// application that nobody wrote a spec for.
+pub(crate) async fn labelled(
+    app: &App,
+    repository: &RepositoryName,
+    digest: Option<&ImageDigest>,
+) -> Option<ServiceKey> {
+    let rails = &app.stack.settings.guard_rails;
+    let (digest, cluster) = (digest?, app.stack.clusters.first()?);
+    if !rails.enabled {
+        return None;
+    }
+    let content = match app.observer.image_content(repository, digest).await {
+        Fact::Known(content) => content,
+        Fact::Unreadable(what) => {
+            tracing::warn!(%repository, %digest, reason = %what, "the image's labels could not be read");
+            return None;
+        }
+        Fact::Absent | Fact::NotAsked => return None,
+    };
+    match spec::from_labels(repository, &content.labels, rails, cluster) {
+        Ok(labelled) => labelled.map(|(key, _)| key),
+        Err(refusal) => {
+            tracing::warn!(%repository, %digest, reason = %refusal, "the image's labels were refused");
+            None
+        }
+    }
 }

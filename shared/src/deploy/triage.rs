@@ -82,7 +82,12 @@ fn newer(facts: &ServiceFacts, row: &ServiceRow, settled: &Settled, settings: &S
             if wanted.spec.fingerprint() != settled.spec {
                 return Some(Triage::Pass("its spec changed"));
             }
-            select(&wanted.spec.image.policy, images, &row.quarantine).chosen
+            let selection = select(&wanted.spec.image.policy, images, &row.quarantine);
+            // What failed is held back, and nothing else is wanted: what runs may stay.
+            if selection.chosen.is_none() && selection.held_back().next().is_some() {
+                return None;
+            }
+            selection.chosen
         }
         Err(note) if !matches!(*note, Note::NotTracked { .. }) => {
             return Some(Triage::Pass("its spec does not read"));
