@@ -73,9 +73,8 @@ impl App {
     pub fn invocation(&self, request_id: &str, deadline_ms: u64) -> Invocation {
         let deadline = i64::try_from(deadline_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
         let timeout = SignedDuration::try_from(self.stack.timeout).unwrap_or(LEASE_MARGIN);
-        let deadline = deadline
-            .or_else(|| self.clock.now().saturating_add(timeout).ok())
-            .unwrap_or(Timestamp::MAX);
+        let deadline =
+            deadline.or_else(|| self.clock.now().saturating_add(timeout).ok()).unwrap_or(Timestamp::MAX);
         Invocation { request_id: request_id.to_owned(), deadline }
     }
 }

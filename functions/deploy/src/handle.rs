@@ -79,7 +79,8 @@ async fn of_repository(
 ) -> Result<Vec<Task>, HandleError> {
     let hints = Hints { repository: Some(repository.clone()), digest: digest.clone(), tag };
     let followers = app.observer.prefetch(&hints, app.ledger.index_query(&repository)).await;
-    let followers = followers.map_err(|source| HandleError::Index { repository: repository.clone(), source })?;
+    let followers =
+        followers.map_err(|source| HandleError::Index { repository: repository.clone(), source })?;
     let task = |key| Task { key, cause: cause.to_owned(), hints: hints.clone(), only_known: false };
     if !followers.is_empty() {
         return Ok(followers.into_iter().map(task).collect());
@@ -91,7 +92,12 @@ async fn of_repository(
     Ok(labelled.into_iter().map(task).collect())
 }
 
-async fn run(app: &App, tasks: Vec<Task>, invocation: &Invocation, cause: &str) -> Result<Value, HandleError> {
+async fn run(
+    app: &App,
+    tasks: Vec<Task>,
+    invocation: &Invocation,
+    cause: &str,
+) -> Result<Value, HandleError> {
     let total = tasks.len();
     let ends: Vec<(ServiceKey, Result<PassEnd, PassError>)> = futures::stream::iter(tasks)
         .map(|task| async move { (task.key.clone(), pass::pass(app, &task, invocation).await) })
@@ -106,5 +112,9 @@ async fn run(app: &App, tasks: Vec<Task>, invocation: &Invocation, cause: &str) 
             Err(error) => failed.push((key, error)),
         }
     }
-    if failed.is_empty() { Ok(json!({"event": cause, "rings": rings})) } else { Err(HandleError::Passes { total, failed }) }
+    if failed.is_empty() {
+        Ok(json!({"event": cause, "rings": rings}))
+    } else {
+        Err(HandleError::Passes { total, failed })
+    }
 }

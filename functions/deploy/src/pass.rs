@@ -86,10 +86,11 @@ pub(crate) async fn pass(app: &App, task: &Task, invocation: &Invocation) -> Res
     }
     let now = app.clock.now();
     let holder = format!("{}/{}", invocation.request_id, task.key);
-    let (lease, row) = match app.ledger.ring_and_lease(&task.key, now, invocation.lease_until(), &holder).await? {
-        RingResult::Leased { lease, row } => (lease, row),
-        RingResult::Busy { .. } => return Ok(PassEnd::Busy),
-    };
+    let (lease, row) =
+        match app.ledger.ring_and_lease(&task.key, now, invocation.lease_until(), &holder).await? {
+            RingResult::Leased { lease, row } => (lease, row),
+            RingResult::Busy { .. } => return Ok(PassEnd::Busy),
+        };
     let end = rounds(app, task, invocation, &lease, row).await;
     if let Err(error) = &end {
         tracing::error!(service = %task.key, %error, "pass failed");
@@ -167,7 +168,10 @@ async fn one_round(app: &App, task: &Task, lease: &Lease, row: &ServiceRow) -> R
         app.ledger.record(&ended).await?;
     }
     follow_index(app, row, &plan).await?;
-    let intent = ServiceState { route: route_hint(&facts).or(row.state.route.clone()), ..record::intent(&row.state, &plan, now) };
+    let intent = ServiceState {
+        route: route_hint(&facts).or(row.state.route.clone()),
+        ..record::intent(&row.state, &plan, now)
+    };
     let made = if plan.steps.is_empty() {
         record::Made::default()
     } else {

@@ -25,7 +25,9 @@ pub struct Stack {
 #[derive(Debug, thiserror::Error)]
 pub enum StackError {
     /// It is not set.
-    #[error("{0} is not set; template.yaml sets it for functions, and `windlass local` and the stack's outputs tell it for a shell")]
+    #[error(
+        "{0} is not set; template.yaml sets it for functions, and `windlass local` and the stack's outputs tell it for a shell"
+    )]
     Missing(&'static str),
     /// It does not read.
     #[error("{name}={value} does not read as {wanted}")]
@@ -50,7 +52,9 @@ impl Stack {
         };
         let number = |name: &'static str, otherwise: u32| match text(name) {
             None => Ok(otherwise),
-            Some(value) => value.parse().map_err(|_| StackError::Unreadable { name, value, wanted: "a number" }),
+            Some(value) => {
+                value.parse().map_err(|_| StackError::Unreadable { name, value, wanted: "a number" })
+            }
         };
         let label_clusters: BTreeSet<ClusterName> =
             list("WINDLASS_LABEL_CLUSTERS").into_iter().map(ClusterName::new).collect();
