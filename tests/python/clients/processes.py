@@ -31,11 +31,11 @@ def answers(url):
     return True
 
 
-def eventually(what, check, seconds=60):
-    """Polls until `check` returns something true; what it returned last is in the failure."""
+def eventually(what, check, seconds=60, saw=lambda: "nothing"):
+    """Polls until `check` returns something true; what `saw` tells is in the failure."""
     end = time.monotonic() + seconds
     while not (found := check()):
-        assert time.monotonic() < end, f"{what}: not within {seconds} s; last: {found!r}"
+        assert time.monotonic() < end, f"{what}: not within {seconds} s; last: {saw()}"
         time.sleep(0.1)
     return found
 

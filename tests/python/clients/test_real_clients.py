@@ -32,7 +32,7 @@ def live(world, path, digest, seconds=90):
         asked[:] = [get(world, path) for _ in range(3)]
         return asked if all(a and a["digest"] == digest for _, a in asked) else None
 
-    return eventually(f"{path} answers from {digest}", check, seconds)[0][1]
+    return eventually(f"{path} answers from {digest}", check, seconds, lambda: asked)[0][1]
 
 
 def windlass(world, *arguments):
