@@ -18,9 +18,9 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests/python/clients"))
 
-from conftest import World  # noqa: E402
+from conftest import windlass_local  # noqa: E402
 from images import push  # noqa: E402
-from processes import CREDENTIALS, REGION, free_port, running  # noqa: E402
+from processes import REGION  # noqa: E402
 from wire import Proxy, RuntimeApi, waves  # noqa: E402
 
 TARGET = pathlib.Path(os.environ.get("TARGET", ROOT / "target"))
@@ -44,13 +44,23 @@ def update_of(calls):
 class Bench:
     def __init__(self, world, proxy, directory):
         self.world, self.proxy, self.directory, self.pushed = world, proxy, directory, 0
-        self.table = world.client("dynamodb").list_tables()["TableNames"][0]
         self.environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(directory),
-            "AWS_REGION": REGION,
+            **world.variables,
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{proxy.port}",
-            **CREDENTIALS,
+        }
+
+    def lambdas(self, runtime):
+        """What Lambda and the stack put into a function's environment."""
+        return self.environment | {
+            "AWS_LAMBDA_RUNTIME_API": runtime.address,
+            "AWS_LAMBDA_FUNCTION_NAME": "deploy",
+            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+            "AWS_LAMBDA_LOG_GROUP_NAME": "bench",
+            "AWS_LAMBDA_LOG_STREAM_NAME": "bench",
+            "WINDLASS_CLUSTERS": CLUSTER,
         }
 
     def prepare(self):
@@ -90,19 +100,8 @@ class Bench:
         """One cold start and its first pass; where `quiet`, then the same event again, warm."""
         event, runtime = self.push(), await RuntimeApi().start()
         self.proxy.calls.clear()
-        environment = self.environment | {
-            "AWS_LAMBDA_RUNTIME_API": runtime.address,
-            "AWS_LAMBDA_FUNCTION_NAME": "deploy",
-            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
-            "AWS_LAMBDA_LOG_GROUP_NAME": "bench",
-            "AWS_LAMBDA_LOG_STREAM_NAME": "bench",
-            "WINDLASS_TABLE": self.table,
-            "WINDLASS_CLUSTERS": CLUSTER,
-            "WINDLASS_TIMEOUT_SECS": "60",
-        }
         began = time.perf_counter()
-        child = await spawn(TARGET / "release/deploy", environment)
+        child = await spawn(TARGET / "release/deploy", self.lambdas(runtime))
         try:
             answered = await runtime.invoke(event)
             calls, rss = list(self.proxy.calls), peak_rss_mb(child.pid)
@@ -145,18 +144,8 @@ class Bench:
     async def init(self, program):
         """Spawn → the first /next, ms."""
         runtime = await RuntimeApi().start()
-        environment = self.environment | {
-            "AWS_LAMBDA_RUNTIME_API": runtime.address,
-            "AWS_LAMBDA_FUNCTION_NAME": "deploy",
-            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
-            "AWS_LAMBDA_LOG_GROUP_NAME": "bench",
-            "AWS_LAMBDA_LOG_STREAM_NAME": "bench",
-            "WINDLASS_TABLE": self.table,
-            "WINDLASS_CLUSTERS": CLUSTER,
-        }
         began = time.perf_counter()
-        child = await spawn(TARGET / "release" / program, environment)
+        child = await spawn(TARGET / "release" / program, self.lambdas(runtime))
         await asyncio.wait_for(runtime.asked.wait(), 10)
         child.kill()
         await child.wait()
@@ -241,14 +230,11 @@ def main():
     parser.add_argument("--runs", type=int, default=9, help="runs of each (medians are printed)")
     parser.add_argument("--delay-ms", type=float, default=20, help="added to each call in the second table")
     options = parser.parse_args()
-    port, alb = free_port(), free_port()
-    endpoint = f"http://127.0.0.1:{port}"
-    # 20 revisions, then one a second, is AWS's rate and the simulator's: its clock runs fast enough to stay out of it.
-    command = [str(TARGET / "debug/windlass"), "local", "--port", str(port), "--alb-port", str(alb), "--speed", "20"]
     with tempfile.TemporaryDirectory() as directory:
         directory = pathlib.Path(directory)
-        with running(command, endpoint, directory / "log"):
-            asyncio.run(measure(World("sim", endpoint), directory, options.runs, options.delay_ms))
+        # 20 revisions, then one a second, is AWS's rate and the simulator's: its clock runs fast enough to stay out of it.
+        with windlass_local(directory, speed=20) as (world, _):
+            asyncio.run(measure(world, directory, options.runs, options.delay_ms))
 
 
 if __name__ == "__main__":

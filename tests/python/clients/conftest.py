@@ -1,16 +1,18 @@
 """The two worlds that the tests beside this file talk to, each started once."""
 
+import contextlib
 import dataclasses
 import json
 import os
 import pathlib
 import sys
+import urllib.request
 
 import boto3
 import pytest
 from botocore.config import Config
 
-from processes import CREDENTIALS, REGION, ROOT, free_port, running
+from processes import CREDENTIALS, REGION, ROOT, eventually, free_port, running
 
 
 @dataclasses.dataclass
@@ -19,6 +21,9 @@ class World:
 
     name: str
     endpoint: str
+    # What `windlass local` tells a shell to export.
+    variables: dict = dataclasses.field(default_factory=dict)
+    function: str = ""
     alb: str = ""
     cluster: str = "main"
     vpc: str = ""
@@ -46,20 +51,29 @@ def binary():
     return path
 
 
+@contextlib.contextmanager
+def windlass_local(directory, speed):
+    """`windlass local` on free ports, `speed` times as fast as life. Gives the world and the process."""
+    port, alb = free_port(), free_port()
+    command = [binary(), "local", "--json", "--port", str(port), "--alb-port", str(alb), "--speed", str(speed)]
+    with running(command, f"http://127.0.0.1:{port}/_windlass/health", directory) as child:
+        told = eventually("windlass local tells its variables", (directory / "out").read_text)
+        told = json.loads(told)
+        world = World("sim", f"http://127.0.0.1:{port}", told["variables"], told["function"], alb=f"http://127.0.0.1:{alb}")
+        yield world, child
+
+
 @pytest.fixture(scope="session")
 def local(tmp_path_factory):
-    """`windlass local`, ten times as fast as life."""
-    port, alb = free_port(), free_port()
-    command = [binary(), "local", "--port", str(port), "--alb-port", str(alb), "--speed", "10"]
-    endpoint, log = f"http://127.0.0.1:{port}", tmp_path_factory.mktemp("local") / "log"
-    with running(command, endpoint, log) as child:
-        world = World("sim", endpoint, alb=f"http://127.0.0.1:{alb}")
+    directory = tmp_path_factory.mktemp("local")
+    with windlass_local(directory, speed=10) as (world, child):
         elb = world.client("elbv2")
         balancer = elb.describe_load_balancers()["LoadBalancers"][0]
         world.load_balancer, world.vpc = balancer["LoadBalancerArn"], balancer["VpcId"]
         world.listener = elb.describe_listeners(LoadBalancerArn=world.load_balancer)["Listeners"][0]["ListenerArn"]
         yield world
-    print(pathlib.Path(log).read_text()[-4000:], file=sys.stderr)
+        log = urllib.request.urlopen(f"{world.endpoint}/_windlass/functions/{world.function}/log").read().decode()
+    print(log[-6000:], (directory / "err").read_text()[-4000:], file=sys.stderr)
     assert child.returncode == 0, f"windlass local ended with {child.returncode} on SIGTERM"
 
 
@@ -68,8 +82,8 @@ def moto(tmp_path_factory):
     """moto's server, with a cluster, a load balancer and a listener as `windlass local` has them."""
     port = free_port()
     program = str(pathlib.Path(sys.executable).parent / "moto_server")
-    endpoint, log = f"http://127.0.0.1:{port}", tmp_path_factory.mktemp("moto") / "log"
-    with running([program, "-H", "127.0.0.1", "-p", str(port)], endpoint, log, CREDENTIALS):
+    endpoint, directory = f"http://127.0.0.1:{port}", tmp_path_factory.mktemp("moto")
+    with running([program, "-H", "127.0.0.1", "-p", str(port)], endpoint, directory, CREDENTIALS):
         world = World("moto", endpoint)
         ec2, elb, ecs = world.client("ec2"), world.client("elbv2"), world.client("ecs")
         subnets = ec2.describe_subnets()["Subnets"]

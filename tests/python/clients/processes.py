@@ -41,16 +41,18 @@ def eventually(what, check, seconds=60, saw=lambda: "nothing"):
 
 
 @contextlib.contextmanager
-def running(command, url, log, environment=None):
-    """Runs `command` until the block ends, once `url` answers; then SIGTERM, and it must end well."""
-    with open(log, "wb") as out:
-        child = subprocess.Popen(
-            command, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **(environment or {})}, cwd=ROOT
-        )
+def running(command, url, directory, environment=None):
+    """Runs `command` until the block ends, once `url` answers; then SIGTERM, and it must end.
+
+    What it says is in `out` and `err` of `directory`.
+    """
+    out, err = directory / "out", directory / "err"
+    with open(out, "wb") as to_out, open(err, "wb") as to_err:
+        child = subprocess.Popen(command, stdout=to_out, stderr=to_err, env={**os.environ, **(environment or {})}, cwd=ROOT)
     try:
 
         def up():
-            assert child.poll() is None, f"{command[0]} ended with {child.returncode}:\n{pathlib.Path(log).read_text()}"
+            assert child.poll() is None, f"{command[0]} ended with {child.returncode}:\n{err.read_text()}"
             return answers(url)
 
         eventually(f"{command[0]} answers on {url}", up)

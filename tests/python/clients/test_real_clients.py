@@ -36,7 +36,7 @@ def live(world, path, digest, seconds=90):
 
 
 def windlass(world, *arguments):
-    environment = {**os.environ, **CREDENTIALS, "AWS_ENDPOINT_URL": world.endpoint, "WINDLASS_TABLE": "windlass"}
+    environment = os.environ | world.variables
     done = subprocess.run([binary(), *arguments], capture_output=True, text=True, timeout=60, env=environment)
     assert done.returncode == 0, f"windlass {' '.join(arguments)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout
