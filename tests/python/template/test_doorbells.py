@@ -11,14 +11,21 @@ RINGS = {
     "ecr-image-action-push-doc.json": ["ImagePushed"],
     "ecr-image-action-push-real-media-types.json": ["ImagePushed"],
     "ecr-image-action-push-index-RECONSTRUCTED.json": ["ImagePushed"],
+    # A signature's tag is a tag. The function looks, and deploys nothing.
+    "ecr-image-action-push-cosign-signature-RECONSTRUCTED.json": ["ImagePushed"],
     "ecr-replication-action-success.json": ["ImageReplicated"],
     "ecs-deployment-in-progress.json": ["RolloutChanged"],
     "ecs-deployment-in-progress-rollback.json": ["RolloutChanged"],
     "ecs-deployment-completed.json": ["RolloutChanged"],
     "ecs-deployment-failed.json": ["RolloutChanged"],
     "ecs-service-action-steady-state.json": ["ServiceActed"],
+    "ecs-service-action-deployment-failed-RECONSTRUCTED.json": ["ServiceActed"],
+    "ecs-service-action-task-start-impaired-RECONSTRUCTED.json": ["ServiceActed"],
     "ecs-service-action-placement-failure-ec2-cpu.json": ["ServiceActed"],
     "ecs-service-action-placement-failure-fargate.json": ["ServiceActed"],
+    "ssm-parameter-store-change-spec-delete-RECONSTRUCTED.json": ["SpecChanged"],
+    "ssm-parameter-store-change-spec-update-RECONSTRUCTED.json": ["SpecChanged"],
+    "windlass-doorbell.json": ["RungByHand"],
 }
 SAMPLES = sorted(p.name for p in (ROOT / "events").glob("*.json"))
 
