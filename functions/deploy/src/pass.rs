@@ -181,7 +181,7 @@ async fn one_round(app: &App, task: &Task, lease: &Lease, row: &ServiceRow) -> R
         app.ledger.record(&steps).await?;
     }
     let state = record::after(intent, &plan, &made);
-    let done = judge(plan, made, &row.state, state);
+    let done = judge(plan, &made, &row.state, state);
     log(task, &done, now, app.clock.now());
     Ok(done)
 }
@@ -195,8 +195,9 @@ async fn apply(
     row: &ServiceRow,
 ) -> Result<record::Made, PassError> {
     let before_rollout = app.ledger.write_state(lease, write(intent, plan));
-    let made = windlass_aws::apply(&app.clients, plan, row.state.generation + 1, before_rollout).await?;
-    Ok(made)
+    // Boxed: SDK futures are large, and every pass side by side would carry this one's on its stack.
+    let applied = windlass_aws::apply(&app.clients, plan, row.state.generation + 1, before_rollout);
+    Ok(Box::pin(applied).await?)
 }
 
 /// The doorbell index follows the spec's repository.
@@ -212,7 +213,7 @@ async fn follow_index(app: &App, row: &ServiceRow, plan: &Plan) -> Result<(), Pa
     Ok(())
 }
 
-fn judge(plan: Plan, made: record::Made, before: &ServiceState, state: ServiceState) -> Done {
+fn judge(plan: Plan, made: &record::Made, before: &ServiceState, state: ServiceState) -> Done {
     let steps = made.outcomes.iter().filter(|outcome| outcome.goes_on()).count();
     let is_news = record::is_news(before, &state);
     let last = made.outcomes.last();
