@@ -41,6 +41,24 @@ pub(crate) enum Command {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// Run the embedded AWS with Windlass in it, until Ctrl-C; prints what to export
+    Local(Local),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Local {
+    /// Port of every AWS API and of the registry; 0 takes a free one
+    #[arg(long, default_value_t = 4566)]
+    pub(crate) port: u16,
+    /// Port that stands for the load balancer's port 80; 0 takes a free one
+    #[arg(long, default_value_t = 8080)]
+    pub(crate) alb_port: u16,
+    /// Virtual seconds in a real one
+    #[arg(long, default_value_t = 1.0, value_name = "N")]
+    pub(crate) speed: f64,
+    /// Keep the state in this directory, and come back as it was
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -7,6 +7,7 @@
 //! | `failure` | an error and its hint |
 //! | `output` | data to stdout, talk to stderr, colours where they are wanted |
 //! | `commands` | one file for each command |
+//! | `ready` | the embedded AWS with a cluster, a load balancer and the stack in it |
 //!
 //! It decides nothing: decisions are `windlass-shared`'s, calls `windlass-aws`'s, the
 //! embedded AWS `windlass-sim`'s.
@@ -16,6 +17,7 @@ mod commands;
 mod exit;
 mod failure;
 mod output;
+mod ready;
 
 use clap::Parser as _;
 

@@ -2,6 +2,7 @@
 
 mod event;
 mod files;
+mod local;
 mod spec;
 
 use crate::args::{Command, Global, Spec};
@@ -15,5 +16,6 @@ pub(crate) fn run(command: Command, _global: &Global, output: Output) -> Result<
         Command::Spec(Spec::Check { files }) => spec::check(&files, output),
         Command::Spec(Spec::Schema) => spec::schema(output),
         Command::Event { files } => event::event(&files, output),
+        Command::Local(args) => local::local(args, output),
     }
 }

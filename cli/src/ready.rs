@@ -1,0 +1,88 @@
+//! The embedded AWS, ready: a cluster with two instances, a load balancer with a listener,
+//! the stack of `template.yaml`, and the function's real binary.
+//!
+//! What `windlass local` and `windlass demo` both stand on. It knows how an account is set
+//! up before Windlass comes to it, and nothing of what Windlass does then.
+
+mod binary;
+mod world;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Context as _;
+use windlass_sim::door::tcp::{FunctionProcess, Local, LocalConfig};
+use windlass_sim::{Config, Time};
+
+use crate::failure::Result;
+
+pub(crate) use world::{CLUSTER, INSTANCES, LOAD_BALANCER};
+
+/// What it is started with.
+#[derive(Debug, Clone)]
+pub(crate) struct Start {
+    /// The port of every AWS API and of the registry; 0 takes a free one.
+    pub(crate) port: u16,
+    /// The load balancer's port; 0 takes a free one.
+    pub(crate) alb_port: u16,
+    /// Virtual seconds in a real one.
+    pub(crate) speed: f64,
+    /// Where the state is kept.
+    pub(crate) state: Option<PathBuf>,
+}
+
+/// A running embedded AWS with the stack in it.
+pub(crate) struct Ready {
+    /// The AWS.
+    pub(crate) local: Local,
+    /// The deploy function's name.
+    pub(crate) function: String,
+}
+
+impl Ready {
+    /// Starts it.
+    pub(crate) async fn start(start: Start) -> Result<Self> {
+        let world = Config { start: now(), ..Config::default() };
+        let function = world::function_name(&world)?;
+        let config = LocalConfig {
+            port: start.port,
+            alb_port: start.alb_port,
+            speed: start.speed,
+            state_dir: start.state,
+            functions: vec![FunctionProcess::new(&function, binary::deploy()?)],
+            world,
+        };
+        let local = Local::start_with(config, world::prepare).await.context("starting the embedded AWS")?;
+        Ok(Self { local, function })
+    }
+
+    /// What a shell, an SDK and the `windlass` command need to find it.
+    pub(crate) fn variables(&self) -> BTreeMap<String, String> {
+        let (region, stack) = self.local.with(|world| {
+            let function = world.lambda.function(&self.function);
+            let variables = function.map(|function| function.environment.clone()).unwrap_or_default();
+            (world.config.region.clone(), variables)
+        });
+        let ours =
+            stack.into_iter().filter(|(name, value)| name.starts_with("WINDLASS_") && !value.is_empty());
+        let mut variables: BTreeMap<String, String> = ours.collect();
+        for (name, value) in [
+            ("AWS_ENDPOINT_URL", self.local.endpoint()),
+            ("AWS_REGION", region.clone()),
+            ("AWS_DEFAULT_REGION", region),
+            ("AWS_ACCESS_KEY_ID", "test".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
+            ("WINDLASS_CLOCK", self.local.clock().env()),
+        ] {
+            variables.insert(name.to_owned(), value);
+        }
+        variables
+    }
+}
+
+/// The world's clock starts at the real time: its dates then read as today's.
+fn now() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time(u64::try_from(since.as_millis()).unwrap_or(0))
+}
