@@ -13,6 +13,7 @@
 //! | [`observe`] | one service's facts, in as few rounds as it takes |
 //! | [`sweep`] | every service, at a glance: by the ten and by the hundred |
 //! | [`apply`] | a plan's steps: precheck → act → verify |
+//! | [`by_hand`] | a doorbell rung by a person |
 //! | [`ledger`] | the DynamoDB table: rows, leases, history, the doorbell index |
 
 #![allow(
@@ -21,6 +22,7 @@
 )]
 
 pub mod apply;
+pub mod by_hand;
 pub mod clients;
 pub mod clock;
 pub mod error;

@@ -28,7 +28,21 @@ pub(crate) struct Args {
 
 /// Where Windlass is. The usual AWS variables and profiles say which account.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Global {}
+#[command(next_help_heading = "Which Windlass")]
+pub(crate) struct Global {
+    /// AWS profile; without it the environment counts, as everywhere
+    #[arg(long, global = true)]
+    pub(crate) profile: Option<String>,
+    /// AWS Region
+    #[arg(long, global = true)]
+    pub(crate) region: Option<String>,
+    /// The stack's table: its output `Table`
+    #[arg(long, global = true, env = "WINDLASS_TABLE")]
+    pub(crate) table: Option<String>,
+    /// Cluster of services that are named without one [default: the first of WINDLASS_CLUSTERS]
+    #[arg(long, global = true)]
+    pub(crate) cluster: Option<String>,
+}
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -40,6 +54,71 @@ pub(crate) enum Command {
         /// Files of one event each, as EventBridge delivers it; `-` reads stdin
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
+    },
+    /// Show what the function would do now, and why: the very plan that it would apply
+    Plan {
+        /// `cluster/service`, or `service`; all that Windlass knows where none is named
+        #[arg(value_name = "SERVICE")]
+        services: Vec<String>,
+        /// Exit with 2 if something is pending
+        #[arg(long)]
+        check: bool,
+    },
+    /// Write spec files to Parameter Store; the change rings the function
+    Apply {
+        /// Spec files (YAML or JSON); `-` reads stdin
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Show every service: its image, its state, its tasks
+    Status {
+        /// These services only
+        #[arg(value_name = "SERVICE")]
+        services: Vec<String>,
+    },
+    /// Show what passes did to a service, newest first
+    History {
+        /// `cluster/service`, or `service`
+        service: String,
+        /// How many passes
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
+    /// Say why a service deployed, waits, or failed
+    Explain {
+        /// `cluster/service`, or `service`
+        service: String,
+    },
+    /// Ring a service's doorbell by hand: the function looks at it now
+    Ring {
+        /// `cluster/service`, or `service`
+        service: String,
+        /// Why; kept in the history
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Hold a service: nothing is rolled out until `resume`
+    Hold {
+        /// `cluster/service`, or `service`
+        service: String,
+        /// Why; everybody sees it in status, plan and explain
+        #[arg(long)]
+        reason: String,
+    },
+    /// End a hold
+    Resume {
+        /// `cluster/service`, or `service`
+        service: String,
+        /// Why; kept in the history
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// End a digest's quarantine: it may be deployed again
+    Release {
+        /// `cluster/service`, or `service`
+        service: String,
+        /// The digest, or enough of its first digits
+        digest: String,
     },
     /// Run the embedded AWS with Windlass in it, until Ctrl-C; prints what to export
     Local(Local),

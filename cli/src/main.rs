@@ -2,22 +2,27 @@
 //!
 //! | room | holds |
 //! |---|---|
+//! | `account` | the stack in an AWS account, by the usual variables and profiles |
 //! | `args` | what can be typed |
 //! | `exit` | the exit codes, a contract |
 //! | `failure` | an error and its hint |
 //! | `output` | data to stdout, talk to stderr, colours where they are wanted |
+//! | `table` `words` | columns, times, images as people read them |
 //! | `commands` | one file for each command |
 //! | `ready` | the embedded AWS with a cluster, a load balancer and the stack in it |
 //!
 //! It decides nothing: decisions are `windlass-shared`'s, calls `windlass-aws`'s, the
 //! embedded AWS `windlass-sim`'s.
 
+mod account;
 mod args;
 mod commands;
 mod exit;
 mod failure;
 mod output;
 mod ready;
+mod table;
+mod words;
 
 use clap::Parser as _;
 

@@ -24,12 +24,7 @@ struct Told {
 }
 
 /// Runs until it is told to end.
-pub(super) fn local(args: Local, output: Output) -> Result<Exit> {
-    let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
-    runtime.block_on(run(args, output))
-}
-
-async fn run(args: Local, output: Output) -> Result<Exit> {
+pub(super) async fn local(args: Local, output: Output) -> Result<Exit> {
     let start = Start { port: args.port, alb_port: args.alb_port, speed: args.speed, state: args.state };
     let ready = Ready::start(start).await?;
     let told = Told {

@@ -1,21 +1,56 @@
 //! One file for each command.
 
+mod apply;
 mod event;
+mod explain;
 mod files;
+mod history;
 mod local;
+mod look;
+mod people;
+mod plan;
 mod spec;
+mod status;
 
+use std::future::Future;
+
+use anyhow::Context as _;
+
+use crate::account::Account;
 use crate::args::{Command, Global, Spec};
 use crate::exit::Exit;
 use crate::failure::Result;
 use crate::output::Output;
 
 /// Runs the command.
-pub(crate) fn run(command: Command, _global: &Global, output: Output) -> Result<Exit> {
+pub(crate) fn run(command: Command, global: &Global, output: Output) -> Result<Exit> {
     match command {
         Command::Spec(Spec::Check { files }) => spec::check(&files, output),
         Command::Spec(Spec::Schema) => spec::schema(output),
         Command::Event { files } => event::event(&files, output),
-        Command::Local(args) => local::local(args, output),
+        Command::Local(args) => wait(local::local(args, output)),
+        other => wait(async {
+            let account = Account::open(global).await?;
+            with_account(other, &account, output).await
+        }),
     }
+}
+
+async fn with_account(command: Command, account: &Account, output: Output) -> Result<Exit> {
+    match command {
+        Command::Plan { services, check } => plan::plan(account, &services, check, output).await,
+        Command::Apply { files } => apply::apply(account, &files, output).await,
+        Command::Status { services } => status::status(account, &services, output).await,
+        Command::History { service, limit } => history::history(account, &service, limit, output).await,
+        Command::Explain { service } => explain::explain(account, &service, output).await,
+        Command::Ring { service, reason } => people::ring(account, &service, reason, output).await,
+        Command::Hold { service, reason } => people::hold(account, &service, reason, output).await,
+        Command::Resume { service, reason } => people::resume(account, &service, reason, output).await,
+        Command::Release { service, digest } => people::release(account, &service, &digest, output).await,
+        Command::Spec(_) | Command::Event { .. } | Command::Local(_) => Ok(Exit::Usage),
+    }
+}
+
+fn wait(work: impl Future<Output = Result<Exit>>) -> Result<Exit> {
+    tokio::runtime::Runtime::new().context("starting the runtime")?.block_on(work)
 }

@@ -1,0 +1,99 @@
+//! The stack in an AWS account: by the usual variables and profiles, real or embedded.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context as _, anyhow};
+use windlass_aws::ledger::Ledger;
+use windlass_aws::{Clients, Clock, Observer, observe};
+use windlass_shared::deploy::stack::Stack;
+use windlass_shared::id::{Actor, ClusterName, ServiceKey};
+
+use crate::args::Global;
+use crate::failure::{HintExt as _, Result};
+
+/// Everything that a command needs to look and to write.
+pub(crate) struct Account {
+    pub(crate) clients: Clients,
+    pub(crate) ledger: Ledger,
+    pub(crate) observer: Observer,
+    pub(crate) clock: Clock,
+    /// The settings that the function has.
+    pub(crate) stack: Stack,
+    cluster: Option<ClusterName>,
+}
+
+impl Account {
+    /// By flags, environment and profiles.
+    pub(crate) async fn open(global: &Global) -> Result<Self> {
+        let clients = Clients::from_profile(global.profile.as_deref(), global.region.as_deref())
+            .await
+            .context("connecting to AWS")?;
+        let clock = Clock::from_env()?;
+        let region = clients.region.to_string();
+        let read = |name: &str| match name {
+            "AWS_REGION" => Some(region.clone()),
+            "WINDLASS_TABLE" => global.table.clone(),
+            other => std::env::var(other).ok(),
+        };
+        let mut stack = Stack::read(read).context("finding the stack").hint(
+            "export WINDLASS_TABLE (the stack's output Table), or give --table; without AWS, \
+             `eval \"$(windlass local)\"` in another shell says it all",
+        )?;
+        stack.settings.actor = person();
+        Ok(Self::new(clients, clock, stack, global.cluster.clone().map(ClusterName::new)))
+    }
+
+    /// With these clients and settings.
+    pub(crate) fn new(clients: Clients, clock: Clock, stack: Stack, cluster: Option<ClusterName>) -> Self {
+        Self {
+            ledger: Ledger::new(clients.dynamo.clone(), stack.table.clone()),
+            observer: Observer::new(clients.clone(), clock.clone()),
+            clients,
+            clock,
+            stack,
+            cluster,
+        }
+    }
+
+    /// Who asks: named in holds, doorbells, history.
+    pub(crate) fn actor(&self) -> &Actor {
+        &self.stack.settings.actor
+    }
+
+    /// `cluster/service`, or `service` in the default cluster.
+    pub(crate) fn key(&self, typed: &str) -> Result<ServiceKey> {
+        if typed.contains('/') {
+            return typed.parse::<ServiceKey>().hint("write it as `cluster/service`, both short names");
+        }
+        match self.default_cluster() {
+            Some(cluster) => Ok(ServiceKey::new(cluster.clone(), typed)),
+            None => Err(anyhow!("`{typed}` names no cluster"))
+                .hint(format!("write `cluster/{typed}`, give --cluster, or export WINDLASS_CLUSTERS")),
+        }
+    }
+
+    /// Where services are that are named without a cluster.
+    pub(crate) fn default_cluster(&self) -> Option<&ClusterName> {
+        self.cluster.as_ref().or_else(|| self.stack.clusters.first())
+    }
+
+    /// The services that are named; where none is, all that have a row or a spec.
+    pub(crate) async fn keys(&self, typed: &[String]) -> Result<Vec<ServiceKey>> {
+        if !typed.is_empty() {
+            return typed.iter().map(|one| self.key(one)).collect();
+        }
+        let known = self.ledger.services().await.context("listing what Windlass knows")?;
+        let specs = observe::parameters(&self.clients.ssm).await.context("listing the specs")?;
+        let all: BTreeSet<ServiceKey> =
+            known.into_iter().chain(specs.into_iter().map(|(key, _)| key)).collect();
+        Ok(all.into_iter().collect())
+    }
+}
+
+/// The person at the keyboard, as far as the machine knows.
+fn person() -> Actor {
+    let name = ["WINDLASS_ACTOR", "USER", "LOGNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+    Actor::new(name.unwrap_or_else(|| "somebody at the command".to_owned()))
+}

@@ -1,0 +1,90 @@
+//! `windlass explain`: why a service deployed, waits, or failed.
+
+use serde_json::json;
+use windlass_shared::deploy;
+use windlass_shared::facts::Fact;
+
+use super::history::ended;
+use super::look::Look;
+use super::plan;
+use crate::account::Account;
+use crate::exit::Exit;
+use crate::failure::Result;
+use crate::output::{BAD, Output, STRONG, WAITS, paint};
+use crate::words;
+
+/// Explains one service.
+pub(super) async fn explain(account: &Account, service: &str, output: Output) -> Result<Exit> {
+    let key = account.key(service)?;
+    let look = Look::at(account, &key).await?;
+    let wanted = wanted(&look, account);
+    let value = json!({
+        "service": key.to_string(),
+        "wanted": wanted,
+        "runs": runs(&look),
+        "row": look.row,
+        "report": look.plan.report.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "needs_a_person": look.plan.report.iter().any(deploy::Note::needs_a_person),
+        "plan": look.plan,
+    });
+    output.data(&value, || text(&look, &wanted))?;
+    Ok(Exit::Ok)
+}
+
+fn text(look: &Look, wanted: &str) -> String {
+    let state = &look.row.state;
+    let mut lines = vec![paint(STRONG, &look.plan.key)];
+    let mut say = |what: &str, words: String| lines.push(format!("  {what:<13}{words}"));
+    say("wanted", wanted.to_owned());
+    say("runs", runs(look));
+    if let Some(settled) = &state.settled {
+        let since = words::between(settled.at, look.now);
+        let image = words::image(&settled.digest, settled.tag.as_ref());
+        say("settled", format!("{image} as {}, {since} ago", settled.task_definition.short()));
+    }
+    if let Some(begun) = &state.in_flight {
+        let image = words::image(&begun.digest, begun.tag.as_ref());
+        let since = words::between(begun.started_at, look.now);
+        say("in flight", paint(WAITS, format!("{image}, begun {since} ago")));
+    }
+    if let Some(release) = &state.last_release {
+        say("last release", ended(release));
+    }
+    for (digest, why) in &look.row.quarantine {
+        say(
+            "quarantine",
+            paint(BAD, format!("{} since {}: {}", digest.short(), words::at(why.at), why.reason)),
+        );
+    }
+    if let Some(hold) = &look.row.hold {
+        say("hold", paint(WAITS, format!("by {} since {}: {}", hold.by, words::at(hold.at), hold.reason)));
+    }
+    if let Some(looked) = state.looked_at {
+        let after = if look.row.rung > look.row.answered { ", and it rang since" } else { "" };
+        say("last pass", format!("{} ago{after}", words::between(looked, look.now)));
+    }
+    lines.push(format!("{} {}", paint(STRONG, "a pass now would say, of"), plan::text(look)));
+    lines.join("\n")
+}
+
+/// Who wants what of it.
+fn wanted(look: &Look, account: &Account) -> String {
+    match deploy::wanted(&look.facts, &account.stack.settings) {
+        Ok(wanted) => {
+            format!("{}:{}, by {}", wanted.spec.image.repository, wanted.spec.image.policy, wanted.origin)
+        }
+        Err(note) => note.to_string(),
+    }
+}
+
+fn runs(look: &Look) -> String {
+    match &look.facts.service {
+        Fact::Known(live) => {
+            let tasks = format!("{} of {} tasks", live.running, live.desired);
+            format!("{}, {tasks}, {}", live.task_definition.short(), live.status)
+        }
+        Fact::Absent => "nothing: the service does not exist".to_owned(),
+        Fact::Unreadable(why) => format!("could not be read: {why}"),
+        Fact::NotAsked => "was not looked at".to_owned(),
+    }
+}
