@@ -6,7 +6,6 @@
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use windlass_shared::facts::{FailureKind, Unreadable};
 
@@ -31,7 +30,7 @@ impl Failure {
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         let SdkError::ServiceError(answered) = error else {
-            let message = DisplayErrorContext(error).to_string();
+            let message = chain(error);
             // Never sent, because the input makes no request.
             let kind = match error {
                 SdkError::ConstructionFailure(_) => FailureKind::Invalid,
@@ -99,6 +98,20 @@ impl Failure {
             None => format!("{}: no answer: {}", self.action, self.message),
         }
     }
+}
+
+/// An error's words down to its first cause, each said once.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut words = vec![error.to_string()];
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if words.last().is_none_or(|said| !said.contains(&more)) {
+            words.push(more);
+        }
+        cause = error.source();
+    }
+    words.join(": ")
 }
 
 /// Every code by which AWS's services say "slower" (the SDKs' own list, and EC2's).

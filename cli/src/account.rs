@@ -36,8 +36,8 @@ impl Account {
             other => std::env::var(other).ok(),
         };
         let mut stack = Stack::read(read).context("finding the stack").hint(
-            "export WINDLASS_TABLE (the stack's output Table), or give --table; without AWS, \
-             `eval \"$(windlass local)\"` in another shell says it all",
+            "export WINDLASS_TABLE (the stack's output Table), or give --table; `windlass local` prints \
+             what to export for the embedded AWS",
         )?;
         stack.settings.actor = person();
         Ok(Self::new(clients, clock, stack, global.cluster.clone().map(ClusterName::new)))
@@ -82,7 +82,7 @@ impl Account {
         if !typed.is_empty() {
             return typed.iter().map(|one| self.key(one)).collect();
         }
-        let known = self.ledger.services().await.context("listing what Windlass knows")?;
+        let known = self.ledger.services().await?;
         let specs = observe::parameters(&self.clients.ssm).await.context("listing the specs")?;
         let all: BTreeSet<ServiceKey> =
             known.into_iter().chain(specs.into_iter().map(|(key, _)| key)).collect();

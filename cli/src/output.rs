@@ -36,21 +36,11 @@ impl Output {
     /// A command's data: `value` where JSON is asked for, else the text.
     pub(crate) fn data(self, value: &impl Serialize, text: impl FnOnce() -> String) -> Result<()> {
         if self.json {
-            return self.json(value);
+            return json(value);
         }
         let text = text();
         let line_end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
         write_out(&format!("{text}{line_end}"))
-    }
-
-    /// One JSON document.
-    pub(crate) fn json(self, value: &impl Serialize) -> Result<()> {
-        write_out(&format!("{}\n", serde_json::to_string_pretty(value)?))
-    }
-
-    /// A line of talk.
-    pub(crate) fn talk(self, words: impl Display) {
-        anstream::eprintln!("{words}");
     }
 
     /// An error: the chain and the hint as talk, and as data where JSON is asked for.
@@ -58,18 +48,29 @@ impl Output {
         let chain = failure.chain();
         for (depth, words) in chain.iter().enumerate() {
             let label = if depth == 0 { paint(BAD, "error:") } else { "  caused by:".to_owned() };
-            self.talk(format!("{label} {words}"));
+            talk(format!("{label} {words}"));
         }
-        if let Some(hint) = &failure.hint {
-            self.talk(format!("{} {hint}", paint(GOOD, "hint:")));
+        let hint = failure.hint();
+        if let Some(hint) = &hint {
+            talk(format!("{} {hint}", paint(GOOD, "hint:")));
         }
         if self.json {
             let value = serde_json::json!({
-                "error": { "message": chain.first(), "causes": chain.get(1..), "hint": failure.hint }
+                "error": { "message": chain.first(), "causes": chain.get(1..), "hint": hint }
             });
-            let _ = self.json(&value); // stdout is closed: stderr has said it
+            let _ = json(&value); // stdout is closed: stderr has said it
         }
     }
+}
+
+/// One JSON document on stdout.
+pub(crate) fn json(value: &impl Serialize) -> Result<()> {
+    write_out(&format!("{}\n", serde_json::to_string_pretty(value)?))
+}
+
+/// A line of talk on stderr.
+pub(crate) fn talk(words: impl Display) {
+    anstream::eprintln!("{words}");
 }
 
 /// A reader that has seen enough (`| head`) is no failure.

@@ -64,8 +64,7 @@ impl Ready {
             let variables = function.map(|function| function.environment.clone()).unwrap_or_default();
             (world.config.region.clone(), variables)
         });
-        let ours =
-            stack.into_iter().filter(|(name, value)| name.starts_with("WINDLASS_") && !value.is_empty());
+        let ours = stack.into_iter().filter(|(name, value)| is_for_people(name) && !value.is_empty());
         let mut variables: BTreeMap<String, String> = ours.collect();
         for (name, value) in [
             ("AWS_ENDPOINT_URL", self.local.endpoint()),
@@ -79,6 +78,11 @@ impl Ready {
         }
         variables
     }
+}
+
+/// A function's own timeout is not a person's.
+fn is_for_people(name: &str) -> bool {
+    name.starts_with("WINDLASS_") && name != "WINDLASS_TIMEOUT_SECS"
 }
 
 /// The world's clock starts at the real time: its dates then read as today's.

@@ -79,11 +79,7 @@ pub(super) async fn apply(account: &Account, paths: &[PathBuf], output: Output) 
 
 async fn write(account: &Account, spec: &Spec) -> Result<i64> {
     let put = observe::put_parameter(&account.clients.ssm, &spec.key, &spec.text).await;
-    put.map_err(|failure| {
-        let next = failure.next_step();
-        let error = anyhow::Error::new(failure).context(format!("writing {}", parameter_name(&spec.key)));
-        crate::failure::Failure { error, hint: next }
-    })
+    Ok(put.with_context(|| format!("writing {}", parameter_name(&spec.key)))?)
 }
 
 /// The outer error: it could not be read. The inner one: what is wrong with it.

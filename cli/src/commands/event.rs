@@ -86,11 +86,14 @@ fn text(told: &Told) -> String {
     match &told.end {
         End::Read { event, rings, rings_words, unknown_parts, .. } => {
             let style = if matches!(rings, Rings::Nothing(_)) { WAITS } else { GOOD };
-            let mut text = format!("{}: {event}\n  {}", told.file, paint(style, rings_words));
-            for part in unknown_parts {
-                text.push_str(&format!("\n  {}", paint(FAINT, format!("tolerated: {}", unknown(part)))));
-            }
-            text
+            let mut lines =
+                vec![format!("{}: {event}", told.file), format!("  {}", paint(style, rings_words))];
+            let tolerated = unknown_parts.iter().map(unknown);
+            lines.extend(tolerated.map(|part| paint(FAINT, format!("  tolerated: {part}"))));
+            lines.join(
+                "
+",
+            )
         }
         End::Refused { message, next_step, .. } => {
             let what = message.split(". Next: ").next().unwrap_or(message);

@@ -6,7 +6,7 @@ use windlass_shared::ledger::{Outcome, PassRecord, Release};
 use crate::account::Account;
 use crate::exit::Exit;
 use crate::failure::Result;
-use crate::output::{BAD, FAINT, GOOD, Output, STRONG, WAITS, paint};
+use crate::output::{BAD, FAINT, GOOD, Output, STRONG, WAITS, paint, talk};
 use crate::words;
 
 /// Prints a service's history.
@@ -17,7 +17,7 @@ pub(super) async fn history(account: &Account, service: &str, limit: u32, output
         records.iter().map(text).collect::<Vec<_>>().join("\n")
     })?;
     if records.is_empty() {
-        output.talk(format!("no pass has done anything to {key} in the last 90 days"));
+        talk(format!("no pass has done anything to {key} in the last 90 days"));
     }
     Ok(Exit::Ok)
 }

@@ -9,7 +9,7 @@ use windlass_sim::door::tcp::{Origin, told_to_end};
 use crate::args::Local;
 use crate::exit::Exit;
 use crate::failure::Result;
-use crate::output::{FAINT, GOOD, Output, STRONG, paint};
+use crate::output::{FAINT, GOOD, Output, STRONG, paint, talk};
 use crate::ready::{CLUSTER, Ready, Start};
 
 /// What a script needs to know of it.
@@ -35,15 +35,15 @@ pub(super) async fn local(args: Local, output: Output) -> Result<Exit> {
         function: ready.function.clone(),
         variables: ready.variables(),
     };
-    introduce(&ready, &told, args.speed, output);
+    introduce(&ready, &told, args.speed);
     output.data(&told, || exports(&told.variables))?;
     told_to_end().await?;
-    output.talk("ending");
+    talk("ending");
     ready.local.shutdown().await.context("ending the embedded AWS")?;
     Ok(Exit::Ok)
 }
 
-fn introduce(ready: &Ready, told: &Told, speed: f64, output: Output) {
+fn introduce(ready: &Ready, told: &Told, speed: f64) {
     let again = match ready.local.origin() {
         Origin::New => "is ready",
         Origin::Restored => "is back as it was",
@@ -53,14 +53,14 @@ fn introduce(ready: &Ready, told: &Told, speed: f64, output: Output) {
     } else {
         format!(", {speed} times as fast as time")
     };
-    output.talk(format!("{} {again}{pace}. Ctrl-C ends it.", paint(GOOD, "The embedded AWS")));
+    talk(format!("{} {again}{pace}. Ctrl-C ends it.", paint(GOOD, "The embedded AWS")));
     for (what, is) in [
         ("every AWS API", told.endpoint.clone()),
         ("load balancer", told.load_balancer.clone()),
         ("registry", format!("{}/<repository>:<tag>", told.registry)),
         ("cluster", format!("{CLUSTER}, two instances")),
     ] {
-        output.talk(format!("  {:<16}{}", what, paint(STRONG, is)));
+        talk(format!("  {:<16}{}", what, paint(STRONG, is)));
     }
     for line in [
         "push:  skopeo copy --dest-tls-verify=false docker-archive:shop.tar docker://".to_owned()
@@ -69,7 +69,7 @@ fn introduce(ready: &Ready, told: &Told, speed: f64, output: Output) {
         format!("log:   curl {}/_windlass/functions/{}/log", told.endpoint, told.function),
         "shell: eval the lines below".to_owned(),
     ] {
-        output.talk(paint(FAINT, format!("  {line}")));
+        talk(paint(FAINT, format!("  {line}")));
     }
 }
 

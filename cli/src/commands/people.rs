@@ -10,8 +10,8 @@ use windlass_shared::ledger::{Hold, ServiceRow};
 
 use crate::account::Account;
 use crate::exit::Exit;
-use crate::failure::{Failure, HintExt as _, Result};
-use crate::output::{GOOD, Output, STRONG, WAITS, paint};
+use crate::failure::{HintExt as _, Result};
+use crate::output::{GOOD, Output, STRONG, WAITS, paint, talk};
 
 /// Rings the doorbell.
 pub(super) async fn ring(
@@ -25,7 +25,7 @@ pub(super) async fn ring(
     output.data(&json!({ "service": key.to_string(), "rung": true }), || {
         format!("{}: {}", paint(STRONG, &key), paint(GOOD, "rung"))
     })?;
-    output.talk(format!("`windlass history {key}` tells what the pass does"));
+    talk(format!("`windlass history {key}` tells what the pass does"));
     Ok(Exit::Ok)
 }
 
@@ -37,7 +37,7 @@ pub(super) async fn hold(account: &Account, service: &str, reason: String, outpu
     output.data(&json!({ "service": key.to_string(), "hold": hold }), || {
         format!("{}: {} ({})", paint(STRONG, &key), paint(WAITS, "held"), hold.reason)
     })?;
-    output.talk(format!("a rollout under way goes on; `windlass resume {key}` ends the hold"));
+    talk(format!("a rollout under way goes on; `windlass resume {key}` ends the hold"));
     Ok(Exit::Ok)
 }
 
@@ -103,20 +103,13 @@ async fn bell(account: &Account, key: &ServiceKey, reason: Option<String>) -> Re
         reason,
         by: Some(account.actor().clone()),
     };
-    by_hand::ring(&account.clients.events, &bell).await.map_err(|failure| {
-        let hint =
-            failure.next_step().unwrap_or_else(|| "the timer looks at every service each minute".to_owned());
-        let error = anyhow::Error::new(failure).context(format!("ringing {key}"));
-        Failure { error, hint: Some(hint) }
-    })
+    let rung = by_hand::ring(&account.clients.events, &bell).await;
+    Ok(rung.with_context(|| format!("ringing {key}"))?)
 }
 
 /// The write went through, the ring did not: both are told.
 fn rung_after(rung: Result<()>, done: &str) -> Result<()> {
-    rung.map_err(|failure| Failure {
-        error: failure.error.context(format!("{done}, but the doorbell did not ring")),
-        hint: failure.hint,
-    })
+    rung.map_err(|failure| failure.within(format!("{done}, but the doorbell did not ring")))
 }
 
 #[cfg(test)]
@@ -142,8 +135,8 @@ mod tests {
         let row = row(&["ab1", "ab2", "c"]);
         assert_eq!(quarantined(&row, "ab1").unwrap().short(), "ab1000000000");
         assert_eq!(quarantined(&row, "sha256:c").unwrap().short(), "c00000000000");
-        assert_eq!(quarantined(&row, "ab").unwrap_err().hint.unwrap(), "give more of its digits");
-        let hint = quarantined(&row, "d").unwrap_err().hint.unwrap();
+        assert_eq!(quarantined(&row, "ab").unwrap_err().hint().unwrap(), "give more of its digits");
+        let hint = quarantined(&row, "d").unwrap_err().hint().unwrap();
         assert_eq!(hint, "in quarantine are: ab1000000000, ab2000000000, c00000000000");
     }
 }

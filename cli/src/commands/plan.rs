@@ -8,7 +8,7 @@ use super::look::Look;
 use crate::account::Account;
 use crate::exit::Exit;
 use crate::failure::{HintExt as _, Result};
-use crate::output::{BAD, FAINT, GOOD, Output, STRONG, WAITS, paint};
+use crate::output::{BAD, FAINT, GOOD, Output, STRONG, WAITS, paint, talk};
 
 #[derive(Serialize)]
 struct Told<'a> {
@@ -42,7 +42,7 @@ pub(super) async fn plan(
         looks.iter().map(text).collect::<Vec<_>>().join("\n")
     })?;
     if keys.is_empty() {
-        output.talk("Windlass knows no service: `windlass apply FILE`, or tag one with windlass:track");
+        talk("Windlass knows no service: `windlass apply FILE`, or tag one with windlass:track");
     }
     if check { judge(&looks) } else { Ok(Exit::Ok) }
 }

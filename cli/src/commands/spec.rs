@@ -8,7 +8,7 @@ use windlass_shared::spec::{Problem, ProblemKind, ServiceSpec, SpecError, json_s
 use super::files;
 use crate::exit::Exit;
 use crate::failure::Result;
-use crate::output::{BAD, GOOD, Output, STRONG, paint};
+use crate::output::{BAD, GOOD, Output, STRONG, json, paint};
 
 /// What came of one file.
 #[derive(Debug, Serialize)]
@@ -46,8 +46,8 @@ pub(super) fn check(paths: &[PathBuf], output: Output) -> Result<Exit> {
 }
 
 /// Prints the JSON Schema; it is JSON with or without `--json`.
-pub(super) fn schema(output: Output) -> Result<Exit> {
-    output.json(&json_schema())?;
+pub(super) fn schema() -> Result<Exit> {
+    json(&json_schema())?;
     Ok(Exit::Ok)
 }
 

@@ -8,7 +8,7 @@ use super::look::Look;
 use crate::account::Account;
 use crate::exit::Exit;
 use crate::failure::Result;
-use crate::output::{BAD, GOOD, Output, STRONG, WAITS, paint};
+use crate::output::{BAD, GOOD, Output, STRONG, WAITS, paint, talk};
 use crate::table::table;
 use crate::words;
 
@@ -40,7 +40,7 @@ pub(super) async fn status(account: &Account, services: &[String], output: Outpu
         table(&["SERVICE", "IMAGE", "STATE", "TASKS", "IN FLIGHT", "HOLD", "LAST RELEASE"], &rows)
     })?;
     if lines.is_empty() {
-        output.talk("Windlass knows no service: `windlass apply FILE`, or tag one with windlass:track");
+        talk("Windlass knows no service: `windlass apply FILE`, or tag one with windlass:track");
     }
     Ok(Exit::Ok)
 }
