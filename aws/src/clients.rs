@@ -195,9 +195,9 @@ impl Clients {
         if let Some(region) = region {
             loader = loader.region(aws_types::region::Region::new(region.to_owned()));
         }
-        let loaded = loader.load().await;
-        let region = loaded.region().ok_or(ClientsError::NoRegion)?;
-        let provider = loaded.credentials_provider().ok_or(ClientsError::NoCredentials)?;
+        let config = loader.load().await;
+        let region = config.region().ok_or(ClientsError::NoRegion)?;
+        let provider = config.credentials_provider().ok_or(ClientsError::NoCredentials)?;
         let credentials = provider.provide_credentials().await.map_err(|_| ClientsError::NoCredentials)?;
         let settings = Settings {
             region: Region::new(region.as_ref()),

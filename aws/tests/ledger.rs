@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use futures::future::join_all;
 use windlass_aws::ledger::{Lease, Ledger, LedgerError, Released, RingResult, StateWrite};
 use windlass_shared::id::{FencingToken, ServiceKey, Timestamp};
-use windlass_shared::ledger::{Hold, PassRecord, Quarantine, ServiceRow, ServiceState};
+use windlass_shared::ledger::{Hold, Outcome, PassRecord, Quarantine, Release, ServiceRow, ServiceState};
 
 fn key() -> ServiceKey {
     ServiceKey::new("main", "shop")
@@ -172,6 +172,21 @@ async fn history_comes_newest_first_and_a_pass_is_recorded_once() {
     let generations = |passes: Vec<PassRecord>| passes.iter().map(|p| p.generation).collect::<Vec<_>>();
     assert_eq!(generations(ledger.history(&key(), 10).await.unwrap()), [10, 2, 1]);
     assert_eq!(generations(ledger.history(&key(), 1).await.unwrap()), [10]);
+    // What a pass saw end and what it then did are two items.
+    let release = Release {
+        digest: format!("sha256:{}", "1".repeat(64)).parse().unwrap(),
+        tag: None,
+        from_digest: None,
+        task_definition: None,
+        deployment: None,
+        outcome: Outcome::Superseded,
+        reason: None,
+        pushed_at: None,
+        started_at: at(0),
+        ended_at: at(5),
+    };
+    ledger.record(&PassRecord { ended: vec![release], ..pass(5, 10) }).await.unwrap();
+    assert_eq!(generations(ledger.history(&key(), 10).await.unwrap()), [10, 10, 2, 1]);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 //! | item | `pk` | `sk` | other attributes |
 //! |---|---|---|---|
 //! | a service's row | `service#<cluster>/<service>` | `state` | `rung` `answered` `token` `lease_until` (epoch ms) N, `lease_holder` `hold` `state` S (JSON), `quarantine` M of digest → S (JSON) |
-//! | a pass | the same | `pass#<rfc3339, ms>#<generation>` | `record` S (JSON), `ttl` N (epoch s) |
+//! | a pass | the same | `pass#<rfc3339, ms>#<generation>#<ends or steps>` | `record` S (JSON), `ttl` N (epoch s) |
 //! | who follows a repository | `repository#<name>` | `service#<cluster>/<service>` | |
 //! | every service with a row's worth of history | `services` | `service#<cluster>/<service>` | |
 //!

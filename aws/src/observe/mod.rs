@@ -114,6 +114,12 @@ impl Observer {
         meanwhile.await
     }
 
+    /// Begins to read a cluster on the side, for a pass that is about to ask for its lease: the
+    /// instances' architectures are two calls deep. Needs a running tokio runtime.
+    pub fn warm(&self, cluster: &ClusterName) {
+        drop(tokio::spawn(self.cluster(cluster)));
+    }
+
     /// Everything that a pass over the service must see.
     pub async fn service_facts(
         &self,
