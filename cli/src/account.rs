@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, anyhow};
 use windlass_aws::ledger::Ledger;
-use windlass_aws::{Clients, Clock, Observer, observe};
+use windlass_aws::{Clients, Clock, Observer};
 use windlass_shared::deploy::stack::Stack;
+use windlass_shared::deploy::{Triage, triage};
 use windlass_shared::id::{Actor, ClusterName, ServiceKey};
 
 use crate::args::Global;
@@ -77,15 +78,21 @@ impl Account {
         self.cluster.as_ref().or_else(|| self.stack.clusters.first())
     }
 
-    /// The services that are named; where none is, all that have a row or a spec.
+    /// The services that are named; where none is, all that are tracked.
     pub(crate) async fn keys(&self, typed: &[String]) -> Result<Vec<ServiceKey>> {
         if !typed.is_empty() {
             return typed.iter().map(|one| self.key(one)).collect();
         }
-        let known = self.ledger.services().await?;
-        let specs = observe::parameters(&self.clients.ssm).await.context("listing the specs")?;
-        let all: BTreeSet<ServiceKey> =
-            known.into_iter().chain(specs.into_iter().map(|(key, _)| key)).collect();
+        let clusters = match self.stack.clusters.as_slice() {
+            [] => self.cluster.iter().cloned().collect(),
+            clusters => clusters.to_vec(),
+        };
+        let settings = &self.stack.settings;
+        let swept = self.observer.sweep(&clusters, &self.ledger, settings).await?;
+        let ours = swept.into_iter().filter(|glimpse| {
+            !matches!(triage(&glimpse.facts, glimpse.row.as_ref(), settings), Triage::NotOurs)
+        });
+        let all: BTreeSet<ServiceKey> = ours.map(|glimpse| glimpse.facts.key).collect();
         Ok(all.into_iter().collect())
     }
 }

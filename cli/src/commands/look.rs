@@ -26,9 +26,8 @@ impl Look {
     /// Looks now.
     pub(super) async fn at(account: &Account, key: &ServiceKey) -> Result<Self> {
         let row = account.ledger.row(key).await.with_context(|| format!("looking at {key}"))?;
-        let hints = Hints::of_row(&row);
         let settings = &account.stack.settings;
-        let facts = account.observer.service_facts(key, &row, &hints, settings).await;
+        let facts = account.observer.service_facts(key, &row, &Hints::default(), settings).await;
         let now = account.clock.now();
         let plan = deploy::plan(&facts, &row, settings, now);
         let violations = deploy::check(&plan, &facts, &row);
