@@ -172,7 +172,9 @@ impl Clients {
         // person says so, and in the partitions that have a CA of their own.
         let amazon_only = !settings.endpoints.any()
             && get("SSL_CERT_FILE").is_none()
-            && !["cn-", "us-iso", "eu-iso"].iter().any(|own| settings.region.as_str().starts_with(own));
+            && !["cn-", "us-gov-", "us-iso", "eu-iso", "eusc-"]
+                .iter()
+                .any(|own| settings.region.as_str().starts_with(own));
         let trust = if amazon_only {
             TrustStore::empty().with_pem_certificate(AMAZON_ROOTS)
         } else {

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_sdk_ecs::operation::describe_services::DescribeServicesOutput;
 use aws_sdk_ecs::types::ServiceField;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use futures::try_join;
@@ -15,6 +16,7 @@ use windlass_shared::spec::Origin;
 
 use crate::error::Failure;
 use crate::ledger::{Ledger, LedgerError};
+use crate::observe::convert::fact;
 use crate::observe::repository::{self, ImageQuery};
 use crate::observe::rounds::blank;
 use crate::observe::service::live;
@@ -160,23 +162,14 @@ impl Observer {
             .include(ServiceField::Tags)
             .send()
             .await;
-        let found = sent.map_err(|error| Failure::new("ecs:DescribeServices", &error)).map(|described| {
-            let services = described
-                .services()
-                .iter()
-                .filter_map(|service| Some((service.service_name()?.to_owned(), live(service))));
-            services.collect::<BTreeMap<String, LiveService>>()
-        });
-        let fact = |key: &ServiceKey| match &found {
-            Ok(services) => match services.get(key.service.as_str()) {
-                Some(service) => Fact::Known(service.clone()),
-                None => Fact::Absent,
-            },
+        let described = sent.map_err(|error| Failure::new("ecs:DescribeServices", &error));
+        let of = |key: &ServiceKey| match &described {
+            Ok(described) => fact(one_of(described, key), || format!("describing service {key}")),
             Err(failure) => {
                 Fact::Unreadable(failure.clone().into_unreadable(format!("describing service {key}")))
             }
         };
-        batch.iter().map(|key| (key.clone(), fact(key))).collect()
+        batch.iter().map(|key| (key.clone(), of(key))).collect()
     }
 
     /// Gives each service the images of the repository that it follows: one listing for each
@@ -206,6 +199,22 @@ impl Observer {
             let Some(query) = query else { continue };
             glimpse.facts.images = listed.get(&query.repository).cloned().unwrap_or(Fact::NotAsked);
         }
+    }
+}
+
+/// One service out of a batch's answer.
+fn one_of(described: &DescribeServicesOutput, key: &ServiceKey) -> Result<Option<LiveService>, Failure> {
+    let name = key.service.as_str();
+    if let Some(service) = described.services().iter().find(|service| service.service_name() == Some(name)) {
+        return Ok(Some(live(service)));
+    }
+    let is_it = |arn: &str| arn.rsplit('/').next() == Some(name);
+    match described.failures().iter().find(|failed| failed.arn().is_some_and(is_it)) {
+        Some(failed) if failed.reason() != Some("MISSING") => {
+            let why = failed.detail().unwrap_or("(no detail)");
+            Err(Failure::of_code("ecs:DescribeServices", failed.reason(), why))
+        }
+        Some(_) | None => Ok(None),
     }
 }
 

@@ -1,6 +1,8 @@
 //! Observe and apply against the embedded AWS: what is seen, how deep the calls are, and
 //! that a pass which fails at any of its calls leaves nothing that the next one cannot mend.
 
+#![allow(clippy::large_futures, reason = "a test's stack has room")]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -68,7 +70,7 @@ impl Stage {
         call(&mut world, ServiceId::DynamoDb, "CreateTable", table);
         let door = InProcess::start(world);
         door.set_latency(Latency { least: CALL / 2, most: CALL / 2 });
-        door.run_for(Duration::from_secs(60)).await;
+        door.run_for(Duration::from_mins(1)).await;
         let client_settings = ClientSettings {
             region: Region::new("eu-central-1"),
             credentials: aws_credential_types::Credentials::new("AKIDDEPLOY", "secret", None, None, "test"),
@@ -117,7 +119,7 @@ impl Stage {
             });
             call(world, ServiceId::Ecs, "CreateService", service);
         });
-        self.door.run_for(Duration::from_secs(60)).await;
+        self.door.run_for(Duration::from_mins(1)).await;
     }
 
     /// A load balancer, and a spec of a service behind it that does not exist yet.
@@ -218,6 +220,7 @@ struct Seen {
     made: record::Made,
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "map_err gives it by value")]
 fn words(error: windlass_aws::LedgerError) -> String {
     error.to_string()
 }
@@ -260,7 +263,7 @@ async fn a_push_is_rolled_out_and_the_next_pass_finds_it_live() {
     stage.until_quiet().await;
     let digest = stage.push("latest", &image("2"));
     let seen = stage.pass(&pushed(&digest)).await.unwrap();
-    assert!(seen.made.outcomes.iter().all(|outcome| outcome.goes_on()), "{:?}", outcomes(&seen));
+    assert!(seen.made.outcomes.iter().all(deploy::StepOutcome::goes_on), "{:?}", outcomes(&seen));
     let deployment = seen.made.deployment.clone().unwrap();
     let row = stage.ledger.row(&shop()).await.unwrap();
     let begun = row.state.in_flight.unwrap();
@@ -337,7 +340,7 @@ async fn a_service_is_made_behind_the_load_balancer_and_its_route_opened_when_it
     stage.wanted_service();
     let seen = stage.pass(&Hints::default()).await.unwrap();
     assert_eq!(seen.made.outcomes.len(), 4, "{:?}", outcomes(&seen));
-    assert!(seen.made.outcomes.iter().all(|outcome| outcome.goes_on()), "{:?}", outcomes(&seen));
+    assert!(seen.made.outcomes.iter().all(deploy::StepOutcome::goes_on), "{:?}", outcomes(&seen));
     stage.until_quiet().await;
     let listener = stage.settings.listener.clone().unwrap();
     let rules = stage.door.with(|world| elb::rules(world, listener.as_str()));

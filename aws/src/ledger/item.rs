@@ -103,8 +103,14 @@ pub(super) fn token(item: &Item) -> Result<FencingToken, LedgerError> {
 pub(super) fn holder(item: &Item) -> Result<Option<(String, Timestamp)>, LedgerError> {
     let Some(ms) = int::<i64>(item, "lease_until")? else { return Ok(None) };
     let until = Timestamp::from_millisecond(ms).map_err(|error| corrupt(item, "lease_until", error))?;
-    let holder = item.get("lease_holder").and_then(|value| value.as_s().ok());
-    Ok(Some((holder.cloned().unwrap_or_default(), until)))
+    let attempt = item.get("lease_holder").and_then(|value| value.as_s().ok()).map_or("", String::as_str);
+    let holder = attempt.rsplit_once('@').map_or(attempt, |(holder, _)| holder);
+    Ok(Some((holder.to_owned(), until)))
+}
+
+/// One attempt of a holder's to get the lease: `<holder>@<epoch ms>`.
+pub(super) fn attempt(holder: &str, now: Timestamp) -> String {
+    format!("{holder}@{}", now.as_millisecond())
 }
 
 fn quarantine(item: &Item) -> Result<BTreeMap<ImageDigest, Quarantine>, LedgerError> {

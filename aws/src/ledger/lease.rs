@@ -47,8 +47,9 @@ impl Ledger {
     /// Rings the service's doorbell, and takes its lease if that is free: one round trip
     /// then, two where somebody holds it.
     ///
-    /// `holder` must be this attempt's own (a request id and a nonce): by it a call that was
-    /// answered too late knows its own lease again instead of waiting it out.
+    /// `holder` and `now` together name this attempt: by them a call whose first answer was
+    /// lost, and that the SDK makes again, knows its own lease instead of waiting it out. An
+    /// event that Lambda delivers twice comes at another `now`, and so is another attempt.
     ///
     /// # Flow, and what could race
     ///
@@ -205,7 +206,7 @@ impl Ledger {
             .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":now", number(now.as_millisecond()))
             .expression_attribute_values(":until", number(until.as_millisecond()))
-            .expression_attribute_values(":holder", string(holder))
+            .expression_attribute_values(":holder", string(item::attempt(holder, now)))
             .expression_attribute_values(
                 ":empty",
                 aws_sdk_dynamodb::types::AttributeValue::M(std::collections::HashMap::new()),

@@ -40,8 +40,8 @@ pub async fn parameters(ssm: &Ssm) -> Result<Vec<(ServiceKey, ParameterText)>, F
     Ok(found)
 }
 
-/// Writes the service's spec; the new version. Not tried again by itself beyond the SDK's
-/// reads' retries: writing the same text twice makes two versions of one meaning.
+/// Writes the service's spec; the new version. The SDK may try again: the same text written
+/// twice makes two versions of one meaning.
 pub async fn put_parameter(ssm: &Ssm, key: &ServiceKey, text: &str) -> Result<i64, Failure> {
     let sent = ssm
         .put_parameter()

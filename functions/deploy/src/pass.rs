@@ -84,6 +84,10 @@ pub(crate) async fn pass(app: &App, task: &Task, invocation: &Invocation) -> Res
     if task.only_known && app.ledger.row(&task.key).await?.rung == 0 {
         return Ok(PassEnd::NotTracked);
     }
+    if task.hints.digest.is_some() {
+        // A push will be rolled out, and waits for the cluster's architectures: two calls deep.
+        app.observer.warm(&task.key.cluster);
+    }
     let now = app.clock.now();
     let holder = format!("{}/{}", invocation.request_id, task.key);
     let (lease, row) =
