@@ -2,13 +2,13 @@
 //!
 //! The SDK's structs know the fields of the day it was made; a newer one would be dropped on
 //! the way through them and so vanish from the user's service. So the describing call's raw
-//! body is taken before the SDK reads it, and the registering call's body is put in place of
+//! body is kept beside what the SDK reads of it, and the registering call's body is put in place of
 //! what the SDK wrote, before it is signed.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::interceptors::context::BeforeDeserializationInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationInterceptorContextRef;
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
@@ -101,9 +101,10 @@ impl Intercept for RawBody {
         "RawBody"
     }
 
-    fn read_before_deserialization(
+    // Only now: over a real connection the body is still a stream before the SDK has read it.
+    fn read_after_deserialization(
         &self,
-        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
         _components: &RuntimeComponents,
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
