@@ -16,7 +16,7 @@ use windlass_shared::facts::{Fact, FailureKind, ImageContent};
 use windlass_shared::id::{Architecture, ImageDigest, RepositoryName};
 
 use super::convert::fact;
-use crate::error::Failure;
+use crate::error::{Failure, chain};
 
 const BATCH_GET: &str = "ecr:BatchGetImage";
 const LAYER: &str = "ecr:GetDownloadUrlForLayer";
@@ -163,10 +163,6 @@ async fn download(http: &SharedHttpConnector, url: &str) -> Result<Vec<u8>, Fail
         }
     }
     Ok(bytes)
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    aws_smithy_types::error::display::DisplayErrorContext(error).to_string()
 }
 
 fn unreadable(action: &'static str, why: &str) -> Failure {
