@@ -129,7 +129,13 @@ async fn rounds(
         let news = done.is_news.then(|| write(&row.state, &done.plan));
         match app.ledger.release(lease, row.rung, news).await? {
             Released::Released => return refused_or(done.refused, last),
-            Released::RungAgain { rung } => row.rung = rung,
+            Released::RungAgain { rung } => {
+                row.rung = rung;
+                // The release wrote nothing, and the next round only writes what is new to it.
+                if done.is_news {
+                    app.ledger.write_state(lease, write(&row.state, &done.plan)).await?;
+                }
+            }
         }
     }
     app.ledger.let_go(lease).await?;

@@ -45,7 +45,8 @@ pub fn ended(plan: &Plan, row: &ServiceRow, context: &Context) -> Option<PassRec
     has_ended.then(|| PassRecord { ended: plan.ledger.ended.clone(), ..blank(plan, row, context) })
 }
 
-/// The history's item of a pass that had steps; `None` if it had none.
+/// The history's item of a pass that had steps, with what [`ended`] said already; `None` if
+/// it had none.
 pub fn steps(plan: &Plan, row: &ServiceRow, made: &Made, context: &Context) -> Option<PassRecord> {
     if plan.steps.is_empty() {
         return None;
@@ -64,7 +65,9 @@ pub fn steps(plan: &Plan, row: &ServiceRow, made: &Made, context: &Context) -> O
         }
         InFlightChange::Set(_) | InFlightChange::Keep | InFlightChange::Clear => None,
     };
-    Some(PassRecord { steps: steps.collect(), began, ..blank(plan, row, context) })
+    // Under the same key as [`ended`]'s item, which this one takes the place of.
+    let ended = plan.ledger.ended.clone();
+    Some(PassRecord { steps: steps.collect(), began, ended, ..blank(plan, row, context) })
 }
 
 fn blank(plan: &Plan, row: &ServiceRow, context: &Context) -> PassRecord {

@@ -1,8 +1,8 @@
 //! A rollout in flight: followed by its own id, its end recorded once.
 
 use super::world::{World, at, deployment, digest, image_of, revision};
-use crate::deploy::Note;
 use crate::deploy::plan::InFlightChange;
+use crate::deploy::{Note, record};
 use crate::facts::{Fact, RolloutState, ServiceDeployment, StoppedContainer, StoppedTask};
 use crate::ledger::Outcome;
 
@@ -92,6 +92,23 @@ fn a_newer_push_during_a_rollout_supersedes_it() {
       1. register shop, from shop:8; web: registry.example/shop@sha256:cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc
       2. update the service: shop:8 → the new revision
     ");
+}
+
+#[test]
+fn an_end_and_a_beginning_in_one_pass_both_stand_in_the_history() {
+    let world =
+        pushed().image('c', "v1.2.0", 55).deployments(vec![deployment(2, 8, RolloutState::InProgress)], 'b');
+    let plan = world.plan();
+    let context = record::Context {
+        now: world.now,
+        token: crate::id::FencingToken(1),
+        cause: "ecr push".into(),
+        by: "deploy".into(),
+    };
+    let ended = record::ended(&plan, &world.row, &context).unwrap();
+    let steps = record::steps(&plan, &world.row, &record::Made::default(), &context).unwrap();
+    assert_eq!((ended.at, ended.generation), (steps.at, steps.generation), "one item: the later replaces");
+    assert_eq!(steps.ended, ended.ended);
 }
 
 #[test]
