@@ -12,7 +12,7 @@ SERVICES = {"ecs": "ecs", "ecr": "ecr", "elasticloadbalancing": "elbv2", "ssm": 
 # Made by `windlass` with a person's own credentials, never by the function.
 BY_PEOPLE = {
     "events:PutEvents": "windlass ring",
-    "ssm:DeleteParameter": "windlass apply --delete",
+    "ssm:DeleteParameter": "a person, who takes a spec away",
     "ssm:PutParameter": "windlass apply",
 }
 
