@@ -104,7 +104,8 @@ impl Observer {
         &self,
         clusters: &[ClusterName],
     ) -> Result<BTreeMap<ServiceKey, Fact<LiveService>>, SweepFailure> {
-        let listed: Vec<Vec<ServiceKey>> = stream::iter(clusters)
+        let listed: Vec<Vec<ServiceKey>> = stream::iter(clusters.to_vec())
+            // Owned: over a borrow the future would not be `Send` for whoever spawns the pass.
             .map(|cluster| self.service_names(cluster))
             .buffer_unordered(SIDE_BY_SIDE)
             .try_collect()
@@ -122,7 +123,7 @@ impl Observer {
     }
 
     /// The services of one cluster. A cluster that is not there has none.
-    async fn service_names(&self, cluster: &ClusterName) -> Result<Vec<ServiceKey>, SweepFailure> {
+    async fn service_names(&self, cluster: ClusterName) -> Result<Vec<ServiceKey>, SweepFailure> {
         let mut arns = self
             .clients()
             .ecs
