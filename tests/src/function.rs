@@ -1,0 +1,105 @@
+//! The deploy function on the stage: what Lambda does around `windlass_deploy::handle`.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_credential_types::Credentials;
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use serde_json::Value;
+use windlass_aws::clients::{Endpoints, Retries, Settings};
+use windlass_aws::{Clients, Clock};
+use windlass_deploy::{App, HandleError, Invocation, handle};
+use windlass_shared::deploy::Stack;
+use windlass_shared::id::{Region, Timestamp};
+use windlass_sim::door::in_process::InProcess;
+use windlass_sim::lambda;
+
+/// Clients over the in-process door that sign as `access_key`.
+pub fn clients(connector: SharedHttpConnector, region: &str, access_key: &str, retries: Retries) -> Clients {
+    let settings = Settings {
+        region: Region::new(region),
+        credentials: Credentials::new(access_key, "secret", None, None, "stage"),
+        endpoints: Endpoints::default(),
+        retries,
+    };
+    Clients::new(connector, &settings)
+}
+
+/// The world's clock, for code that asks what time it is.
+pub fn clock(door: &InProcess) -> Clock {
+    let clock = door.clock();
+    Clock::given(move || timestamp(clock.now()))
+}
+
+/// The world's instant as the project writes it.
+pub fn timestamp(at: windlass_sim::Time) -> Timestamp {
+    i64::try_from(at.0).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or(Timestamp::MAX)
+}
+
+/// Registers the function `name` of the stack: its environment is the one that
+/// `template.yaml` gave it.
+pub fn register(door: &InProcess, name: &str, retries: Retries) {
+    let (environment, region) = door.with(|world| {
+        let function =
+            world.lambda.function(name).unwrap_or_else(|| panic!("the stack has no function {name}"));
+        (function.environment.clone(), world.config.region.clone())
+    });
+    let sandboxes = Arc::new(Sandboxes {
+        idle: Mutex::new(Vec::new()),
+        stack: stack(name, &region, &environment),
+        clients: clients(door.connector(), &region, &lambda::access_key(name), retries),
+        clock: clock(door),
+    });
+    door.register(name, move |invocation| {
+        let sandboxes = Arc::clone(&sandboxes);
+        async move {
+            // One that is killed or times out never gives its sandbox back: Lambda starts a
+            // new one, with nothing kept.
+            let app = sandboxes.take();
+            let called = app.invocation(&invocation.request_id, invocation.deadline.0);
+            let ended = begin(&app, &invocation.payload, &called).await;
+            sandboxes.give_back(app);
+            ended.map_err(|error| error.to_string())
+        }
+    });
+}
+
+/// Boxed where all borrows have one lifetime: the compiler proves `Send` only there.
+fn begin<'a>(
+    app: &'a App,
+    event: &'a Value,
+    invocation: &'a Invocation,
+) -> BoxFuture<'a, Result<Value, HandleError>> {
+    handle(app, event, invocation).boxed()
+}
+
+/// The settings as the function reads them from Lambda's environment.
+pub fn stack(function: &str, region: &str, environment: &BTreeMap<String, String>) -> Stack {
+    let read = Stack::read(|variable| match variable {
+        "AWS_REGION" => Some(region.to_owned()),
+        "AWS_LAMBDA_FUNCTION_NAME" => Some(function.to_owned()),
+        other => environment.get(other).cloned(),
+    });
+    read.unwrap_or_else(|error| panic!("the template's environment: {error}"))
+}
+
+/// Lambda's sandboxes: one invocation at a time in each, kept warm between them.
+struct Sandboxes {
+    idle: Mutex<Vec<App>>,
+    stack: Stack,
+    clients: Clients,
+    clock: Clock,
+}
+
+impl Sandboxes {
+    fn take(&self) -> App {
+        let warm = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        warm.unwrap_or_else(|| App::new(self.clients.clone(), self.clock.clone(), self.stack.clone()))
+    }
+
+    fn give_back(&self, app: App) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(app);
+    }
+}

@@ -1,0 +1,203 @@
+//! The stage itself: a world with an account and the stack in it, and its time.
+
+use std::time::Duration;
+
+use windlass_aws::Ledger;
+use windlass_aws::clients::Retries;
+use windlass_shared::id::{ImageDigest, ServiceKey};
+use windlass_sim::door::in_process::InProcess;
+use windlass_sim::template::{self, StackConfig};
+use windlass_sim::{Config, Time, World};
+
+use crate::account::{self, ByHand};
+use crate::traffic::Traffic;
+use crate::watch::Watch;
+use crate::{CLUSTER, function};
+
+/// The stack that users deploy.
+const TEMPLATE: &str = include_str!("../../template.yaml");
+/// How often requests are sent and invariants asked.
+const TICK: Duration = Duration::from_millis(500);
+/// Nothing that is tested takes longer than this to become quiet.
+const LIMIT: Duration = Duration::from_mins(40);
+
+/// A world, its people and its traffic.
+pub struct Stage {
+    /// The world.
+    pub door: InProcess,
+    /// The shared load balancer's listener.
+    pub listener: String,
+    /// The deploy function's name.
+    pub function: String,
+    /// Requests under way.
+    pub traffic: Traffic,
+    /// The invariants.
+    pub watch: Watch,
+    pub(crate) ledger: Ledger,
+    tick: Duration,
+}
+
+/// How a stage differs from the usual one.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// Seeds the world, latencies, and jitter.
+    pub seed: u64,
+    /// Whether the function's SDK tries reads again. Its retry quota is kept by the process,
+    /// so that runs that must repeat themselves do without.
+    pub retries: Retries,
+    /// How often requests are sent and invariants asked.
+    pub tick: Duration,
+}
+
+impl Stage {
+    /// The usual stage.
+    pub async fn new(seed: u64) -> Self {
+        Self::with(Setting { seed, retries: Retries::Standard, tick: TICK }).await
+    }
+
+    /// A stage of one's own.
+    pub async fn with(setting: Setting) -> Self {
+        let mut world = World::new(Config { seed: setting.seed, ..Config::default() });
+        account::cluster(&mut world);
+        let listener = account::listener(&mut world);
+        let stack = install(&mut world, &listener);
+        let region = world.config.region.clone();
+        let door = InProcess::start(world);
+        let function = stack.functions["DeployFunction"].clone();
+        function::register(&door, &function, setting.retries);
+        let clients = function::clients(door.connector(), &region, "AKIAPERSON", Retries::Standard);
+        let ledger = Ledger::new(clients.dynamo, stack.tables["LedgerTable"].clone());
+        let watch = Watch::new(&windlass_sim::lambda::access_key(&function));
+        let mut stage =
+            Self { door, listener, function, traffic: Traffic::default(), watch, ledger, tick: setting.tick };
+        // The instances are there, and the first sweep found nothing.
+        stage.run_for(Duration::from_secs(1)).await;
+        stage
+    }
+
+    /// A service made by hand, once its tasks are in service and, where it is tracked,
+    /// Windlass has found it; its image, version 1.
+    pub async fn service_by_hand(&mut self, what: &ByHand) -> ImageDigest {
+        let one = self.push(&what.repository, &what.tag, &crate::version("1"));
+        let listener = self.listener.clone();
+        self.door.with(|world| account::service(world, &listener, what));
+        let name = what.name.clone();
+        let up = move |world: &World| is_steady(world, &name);
+        assert!(self.door.wait_for(LIMIT, up).await, "{} came up", what.name);
+        if what.track.is_some() {
+            self.until_adopted(&crate::key(&what.name)).await;
+        }
+        one
+    }
+
+    /// Lets time go on until the sweep has found a service by its tag, pinned its image by
+    /// digest, and knows it as settled. From then on pushes ring it.
+    async fn until_adopted(&mut self, key: &ServiceKey) {
+        let end = self.now() + LIMIT;
+        while self.row(key).await.state.settled.is_none() {
+            assert!(self.now() < end, "{key} is not adopted\n{}", self.picture().await);
+            self.run_for(Duration::from_secs(1)).await;
+        }
+        self.until_quiet().await;
+    }
+
+    /// The virtual instant.
+    pub fn now(&self) -> Time {
+        self.door.now()
+    }
+
+    /// Lets time go on, tick by tick: requests are sent, invariants asked.
+    pub async fn run_for(&mut self, time: Duration) {
+        let end = self.now() + time;
+        while self.now() < end {
+            let next = (self.now() + self.tick).min(end);
+            self.door.run_until(next).await;
+            let Self { door, traffic, watch, listener, .. } = self;
+            door.with(|world| {
+                traffic.tick(world, listener);
+                watch.tick(world, listener);
+            });
+        }
+    }
+
+    /// Lets time go on until `done`, or fails as `what`.
+    pub async fn until(&mut self, what: &str, done: impl Fn(&World) -> bool) {
+        let end = self.now() + LIMIT;
+        while !self.door.with(|world| done(world)) {
+            assert!(self.now() < end, "{what}: not within {LIMIT:?}\n{}", self.picture().await);
+            self.run_for(self.tick).await;
+        }
+    }
+
+    /// Lets time go on until nothing is under way: no event, no invocation or retry of one, no
+    /// rollout, and no row that the sweep would come back to.
+    pub async fn until_quiet(&mut self) {
+        let end = self.now() + LIMIT;
+        loop {
+            self.until("a quiet world", is_quiet).await;
+            if self.open_rows().await.is_empty() && self.door.with(|world| is_quiet(world)) {
+                return;
+            }
+            assert!(self.now() < end, "rows stay open\n{}", self.picture().await);
+            self.run_for(Duration::from_secs(2)).await;
+        }
+    }
+
+    /// The last word of every scenario: in the quiet world another sweep makes only reads,
+    /// the invariants held all the time, and no event ended as a dead letter.
+    pub async fn finish(mut self) {
+        self.until_quiet().await;
+        self.sweeps_without_a_write().await;
+        self.watch.verdict();
+        let letters = self.dead_letters();
+        assert!(letters.is_empty(), "dead letters: {letters:?}");
+    }
+
+    /// plan → apply → plan is empty: two sweeps write nothing anywhere.
+    pub async fn sweeps_without_a_write(&mut self) {
+        self.writes_of_sweeps(&[]).await;
+    }
+
+    /// Two sweeps of a world in which something waits for a person: doorbells may ring, and
+    /// nothing beside the ledger is written.
+    pub async fn sweeps_write_only_the_ledger(&mut self) {
+        self.writes_of_sweeps(&["dynamodb"]).await;
+    }
+
+    async fn writes_of_sweeps(&mut self, but: &[&str]) {
+        self.door.with(|world| world.gate.log.clear());
+        self.run_for(Duration::from_secs(130)).await;
+        let calls = self.calls();
+        assert!(!calls.is_empty(), "no sweep came");
+        let writes: Vec<String> = calls
+            .iter()
+            .filter(|call| call.is_write() && !but.contains(&call.service.name()))
+            .map(ToString::to_string)
+            .collect();
+        assert!(writes.is_empty(), "a sweep of a quiet world writes: {writes:?}\n{}", self.picture().await);
+    }
+}
+
+fn install(world: &mut World, listener: &str) -> template::Stack {
+    let config = StackConfig::named("windlass")
+        .with("ClusterNames", CLUSTER)
+        .with("ListenerArn", listener)
+        .with("LabelClusters", CLUSTER)
+        .with("LabelPathPrefixes", "/apps,/admin")
+        .with("LabelMaxDesired", "4");
+    template::install(world, TEMPLATE, &config).unwrap_or_else(|error| panic!("template.yaml: {error:#}"))
+}
+
+/// No event, no invocation, no rollout is under way.
+fn is_quiet(world: &World) -> bool {
+    world.bus.under_way() == 0
+        && world.lambda.is_idle()
+        && windlass_sim::ecs::view::services(world).iter().all(|service| {
+            service.status == "INACTIVE" || (service.rollout != "IN_PROGRESS" && service.pending == 0)
+        })
+}
+
+fn is_steady(world: &World, name: &str) -> bool {
+    windlass_sim::ecs::view::service(world, CLUSTER, name)
+        .is_some_and(|service| service.rollout == "COMPLETED")
+}
