@@ -248,7 +248,7 @@ fn log(task: &Task, done: &Done, began: Timestamp, now: Timestamp) {
         service = %task.key,
         generation = done.state.generation,
         outcome = %done.end,
-        duration_ms = began.duration_until(now).as_millis(),
+        duration_ms = now.as_millisecond() - began.as_millisecond(),
         steps = done.plan.steps.len(),
         ended = done.plan.ledger.ended.len(),
         quarantined = done.plan.ledger.quarantine.len(),
