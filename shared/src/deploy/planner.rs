@@ -284,6 +284,10 @@ impl<'a> Planner<'a> {
                 });
             }
         }
+        // What failed is held back, and nothing else is wanted: that was said, and what runs may stay.
+        if selection.chosen.is_none() && selection.held_back().next().is_some() {
+            return Err(Stop);
+        }
         let Some(chosen) = selection.chosen else {
             let passed_over = selection
                 .passed_over

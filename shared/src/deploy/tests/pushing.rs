@@ -114,7 +114,6 @@ fn a_quarantined_digest_is_not_deployed_again_however_often_it_is_pushed() {
     insta::assert_snapshot!(plan, @"
     main/shop
       quarantined: latest (bbbbbbbbbbbb) failed and is not redeployed by itself (3 × exit 1); push a fixed image, or `windlass release SERVICE sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb`
-      waiting: no image of shop matches latest (passed over: bbbbbbbbbbbb: in quarantine: 3 × exit 1, aaaaaaaaaaaa: has no tag that the policy wants)
     ");
 }
 
