@@ -124,6 +124,26 @@ pub struct Quarantine {
     pub at: Timestamp,
     /// The deployment that failed.
     pub deployment: Option<DeploymentId>,
+    /// Under this spec alone (its hash): the image ran well before, and failed with what a
+    /// changed spec makes of it. `None`: the image itself, whatever the spec.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spec: Option<String>,
+}
+
+impl Quarantine {
+    /// Whether it holds under this spec.
+    pub fn holds_under(&self, spec: &str) -> bool {
+        self.spec.as_deref().is_none_or(|own| own == spec)
+    }
+}
+
+/// What of a quarantine holds under this spec.
+pub fn in_force(
+    quarantine: &BTreeMap<ImageDigest, Quarantine>,
+    spec: &str,
+) -> BTreeMap<ImageDigest, Quarantine> {
+    let held = quarantine.iter().filter(|(_, why)| why.holds_under(spec));
+    held.map(|(digest, why)| (digest.clone(), why.clone())).collect()
 }
 
 /// What runs and is known to be well.
@@ -141,6 +161,9 @@ pub struct Settled {
     pub spec: String,
     /// The image policy it was chosen by, in its canonical text.
     pub policy: String,
+    /// The repository it was chosen from.
+    #[serde(default)]
+    pub repository: Option<RepositoryName>,
     /// Since when.
     pub at: Timestamp,
 }
@@ -169,6 +192,9 @@ pub struct InFlight {
     pub spec: String,
     /// The policy it was chosen by.
     pub policy: String,
+    /// The repository it was chosen from.
+    #[serde(default)]
+    pub repository: Option<RepositoryName>,
 }
 
 /// How a release ended.

@@ -48,11 +48,10 @@ impl TaskDefinition {
             .filter(|(name, _)| !READ_ONLY.contains(&name.as_str()))
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
-        match body.get("tags") {
-            Some(Value::Array(tags)) if !tags.is_empty() => {
-                content.insert("tags".into(), Value::Array(tags.clone()));
-            }
-            _ => {}
+        let tags = body.get("tags").and_then(Value::as_array).into_iter().flatten();
+        let tags: Vec<Value> = tags.filter(|tag| !is_reserved(tag)).cloned().collect();
+        if !tags.is_empty() {
+            content.insert("tags".into(), Value::Array(tags));
         }
         Some(Self { arn, content })
     }
@@ -106,6 +105,12 @@ impl TaskDefinition {
     }
 }
 
+/// CloudFormation's own tags (`aws:…`), which AWS shows and takes from nobody.
+fn is_reserved(tag: &Value) -> bool {
+    let key = tag.get("key").and_then(Value::as_str).and_then(|key| key.get(..4));
+    key.is_some_and(|start| start.eq_ignore_ascii_case("aws:"))
+}
+
 /// Tags sorted by key: AWS promises no order.
 fn normal(content: &Map<String, Value>) -> Map<String, Value> {
     let mut content = content.clone();
@@ -145,6 +150,15 @@ mod tests {
         let names: Vec<_> = read.content.keys().map(String::as_str).collect();
         assert_eq!(names, ["anotherNewField", "containerDefinitions", "family", "tags"]);
         assert_eq!(read.arn.unwrap().short(), "shop:7");
+    }
+
+    #[test]
+    fn tags_that_aws_reserves_are_not_sent_back() {
+        let mut body = described();
+        body["tags"] =
+            json!([{"key": "aws:cloudformation:stack-name", "value": "x"}, {"key": "team", "value": "a"}]);
+        let read = TaskDefinition::from_described(&body).unwrap();
+        assert_eq!(read.content["tags"], json!([{"key": "team", "value": "a"}]));
     }
 
     #[test]

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 use futures::join;
-use windlass_shared::deploy::{Note, Settings, desired, wanted};
+use windlass_shared::deploy::{Note, Settings, desired, rollout, wanted};
 use windlass_shared::facts::{
     Fact, ImageContent, ImageFact, LiveService, RolloutState, RouteFacts, ServiceFacts,
 };
 use windlass_shared::id::{Family, ImageDigest, ListenerArn, RepositoryName, ServiceKey, TaskDefinitionArn};
 use windlass_shared::image::{Policy, select};
-use windlass_shared::ledger::{InFlight, Quarantine, RouteHint, ServiceRow};
-use windlass_shared::spec::Wanted;
+use windlass_shared::ledger::{InFlight, Quarantine, RouteHint, ServiceRow, in_force};
+use windlass_shared::spec::{ServiceSpec, Wanted};
 use windlass_shared::task_definition::TaskDefinition;
 
 use super::content::Depth;
@@ -226,8 +226,7 @@ impl Reader<'_> {
             Fact::Known(_) => labelled.clone(),
             Fact::Absent | Fact::Unreadable(_) | Fact::NotAsked => self.images(&query, early.as_ref()).await,
         };
-        let mut digests =
-            images.known().map(|images| self.choices(&image.policy, images)).unwrap_or_default();
+        let mut digests = images.known().map(|images| self.choices(&wanted.spec, images)).unwrap_or_default();
         // What was read for its labels has its platforms, too.
         digests.retain(|digest| !inspected.contains_key(digest));
         let inspected = self.inspect(&query, digests, Depth::Platforms).await;
@@ -236,11 +235,14 @@ impl Reader<'_> {
 
     /// What the policy chooses; and what it would, should the rollout in flight turn out to
     /// have failed.
-    fn choices(&self, policy: &Policy, images: &[ImageFact]) -> BTreeSet<ImageDigest> {
-        let now = select(policy, images, &self.row.quarantine).chosen;
+    fn choices(&self, spec: &ServiceSpec, images: &[ImageFact]) -> BTreeSet<ImageDigest> {
+        let policy = &spec.image.policy;
+        let in_force = in_force(&self.row.quarantine, &spec.fingerprint());
+        let now = select(policy, images, &in_force).chosen;
         let after = self.row.state.in_flight.as_ref().and_then(|failed| {
-            let why = Quarantine { reason: String::new(), at: failed.started_at, deployment: None };
-            let mut quarantine = self.row.quarantine.clone();
+            let why =
+                Quarantine { reason: String::new(), at: failed.started_at, deployment: None, spec: None };
+            let mut quarantine = in_force.clone();
             quarantine.insert(failed.digest.clone(), why);
             select(policy, images, &quarantine).chosen
         });
@@ -309,7 +311,7 @@ impl Reader<'_> {
 
     // ── the rollout in flight ───────────────────────────────────────────────────────
 
-    /// ECS's history, where no live deployment is the one in flight.
+    /// ECS's history, where no live deployment is the one in flight, or another took its place.
     async fn deployments(
         &self,
         service: Option<&LiveService>,
@@ -317,11 +319,11 @@ impl Reader<'_> {
         let (Some(begun), Some(service)) = (&self.row.state.in_flight, service) else {
             return Fact::NotAsked;
         };
-        if live_deployment(begun, service).is_some() {
+        if live_deployment(begun, service).is_some_and(|live| !rollout::is_displaced(live)) {
             return Fact::NotAsked;
         }
         let ecs = &self.observer.clients().ecs;
-        service::service_deployments(ecs, self.key, begun.started_at).await
+        service::service_deployments(ecs, self.key, rollout::history_since(begun)).await
     }
 
     /// Why tasks of the one in flight stopped, where it failed or is no longer live.
@@ -330,7 +332,7 @@ impl Reader<'_> {
             return Fact::NotAsked;
         };
         let id = match live_deployment(begun, service) {
-            Some(live) if live.rollout == RolloutState::Failed => &live.id,
+            Some(live) if live.rollout == RolloutState::Failed || rollout::is_displaced(live) => &live.id,
             Some(_) => return Fact::NotAsked,
             None => match &begun.deployment {
                 Some(id) => id,

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use windlass_aws::ledger::LedgerError;
 use windlass_aws::{Hints, SweepFailure};
 use windlass_shared::event::{self, Malformed, Rings};
+use windlass_shared::facts::Unreadable;
 use windlass_shared::id::{ImageDigest, ImageTag, RepositoryName, ServiceKey};
 
 use crate::app::{App, Invocation};
@@ -28,6 +29,14 @@ pub enum HandleError {
         repository: RepositoryName,
         /// Why.
         source: LedgerError,
+    },
+    /// The labels of a repository's image that nobody follows yet could not be read.
+    #[error("reading the labels of what was pushed to {repository}: {what}")]
+    Labels {
+        /// The repository.
+        repository: RepositoryName,
+        /// Why.
+        what: Unreadable,
     },
     /// The sweep could not list what there is.
     #[error("sweeping: {0}")]
@@ -85,7 +94,9 @@ async fn of_repository(
     if !followers.is_empty() {
         return Ok(followers.into_iter().map(task).collect());
     }
-    let labelled = sweep::labelled(app, &repository, digest.as_ref()).await;
+    let labelled = sweep::labelled(app, &repository, digest.as_ref())
+        .await
+        .map_err(|what| HandleError::Labels { repository: repository.clone(), what })?;
     if labelled.is_none() {
         tracing::info!(%repository, "nobody follows this repository");
     }

@@ -163,7 +163,11 @@ struct Done {
 async fn one_round(app: &App, task: &Task, lease: &Lease, row: &ServiceRow) -> Result<Done, PassError> {
     let facts = app.observer.service_facts(&task.key, row, &task.hints, &app.stack.settings).await;
     let now = app.clock.now();
-    let plan = deploy::plan(&facts, row, &app.stack.settings, now);
+    let mut plan = deploy::plan(&facts, row, &app.stack.settings, now);
+    if plan.repository.is_none() && row.state.repository.is_none() && !plan.is_not_tracked() {
+        // It could not be told what is wanted. Of a first push the sweep would not know otherwise.
+        plan.repository.clone_from(&task.hints.repository);
+    }
     let violations = deploy::check(&plan, &facts, row);
     if !violations.is_empty() {
         return Err(PassError::Unsound(violations));

@@ -2,7 +2,7 @@
 
 use windlass_aws::{Hints, SweepFailure};
 use windlass_shared::deploy::{Triage, triage};
-use windlass_shared::facts::Fact;
+use windlass_shared::facts::{Fact, Unreadable};
 use windlass_shared::id::{ImageDigest, RepositoryName, ServiceKey};
 use windlass_shared::spec;
 
@@ -33,25 +33,22 @@ pub(crate) async fn labelled(
     app: &App,
     repository: &RepositoryName,
     digest: Option<&ImageDigest>,
-) -> Option<ServiceKey> {
+) -> Result<Option<ServiceKey>, Unreadable> {
     let rails = &app.stack.settings.guard_rails;
-    let (digest, cluster) = (digest?, app.stack.clusters.first()?);
-    if !rails.enabled {
-        return None;
-    }
+    let (Some(digest), Some(cluster), true) = (digest, app.stack.clusters.first(), rails.enabled) else {
+        return Ok(None);
+    };
     let content = match app.observer.image_content(repository, digest).await {
         Fact::Known(content) => content,
-        Fact::Unreadable(what) => {
-            tracing::warn!(%repository, %digest, reason = %what, "the image's labels could not be read");
-            return None;
-        }
-        Fact::Absent | Fact::NotAsked => return None,
+        // Nothing else knows of this application: only the event's retry looks again.
+        Fact::Unreadable(what) => return Err(what),
+        Fact::Absent | Fact::NotAsked => return Ok(None),
     };
     match spec::from_labels(repository, &content.labels, rails, cluster) {
-        Ok(labelled) => labelled.map(|(key, _)| key),
+        Ok(labelled) => Ok(labelled.map(|(key, _)| key)),
         Err(refusal) => {
             tracing::warn!(%repository, %digest, reason = %refusal, "the image's labels were refused");
-            None
+            Ok(None)
         }
     }
 }

@@ -97,8 +97,9 @@ fn rollouts(plan: &Plan, facts: &ServiceFacts, row: &ServiceRow, broken: &mut Ve
     }
     match &plan.ledger.in_flight {
         InFlightChange::Set(intent) => {
-            let is_bad = row.quarantine.contains_key(&intent.digest)
-                || plan.ledger.quarantine.contains_key(&intent.digest);
+            let mut why =
+                [&row.quarantine, &plan.ledger.quarantine].map(|all| all.get(&intent.digest)).into_iter();
+            let is_bad = why.any(|why| why.is_some_and(|why| why.holds_under(&intent.spec)));
             if is_bad {
                 broken.push(Violation::Quarantined(intent.digest.clone()));
             }

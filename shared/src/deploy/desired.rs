@@ -92,7 +92,7 @@ fn edit_container(
     set_list(container, "secrets", named("valueFrom", &task.secrets));
     set_list(container, "command", task.command.iter().map(|word| json!(word)).collect());
     set(container, "stopTimeout", task.stop_timeout_secs.map(|secs| json!(secs)));
-    set(container, "logConfiguration", task.log.as_ref().map(|log| log_configuration(log, key, region)));
+    set_log(container, task.log.as_ref().map(|log| log_configuration(log, key, region)));
 }
 
 /// All of AWS's defaults are said, so that what comes back is what was sent.
@@ -107,6 +107,18 @@ fn log_configuration(log: &LogSpec, key: &ServiceKey, region: &Region) -> Value 
         "awslogs-region": log.region.as_deref().unwrap_or(region.as_str()),
         "awslogs-stream-prefix": log.prefix.as_deref().unwrap_or(key.service.as_str()),
     }})
+}
+
+/// What AWS (or a person) has beside driver and options survives as long as the driver does.
+fn set_log(container: &mut Map<String, Value>, wanted: Option<Value>) {
+    match (container.get_mut("logConfiguration"), wanted) {
+        (Some(Value::Object(there)), Some(Value::Object(wanted)))
+            if there.get("logDriver") == wanted.get("logDriver") =>
+        {
+            there.extend(wanted);
+        }
+        (_, wanted) => set(container, "logConfiguration", wanted),
+    }
 }
 
 fn named(value_name: &str, pairs: &BTreeMap<String, String>) -> Vec<Value> {
@@ -125,16 +137,29 @@ fn set(object: &mut Map<String, Value>, name: &str, value: Option<Value>) {
 }
 
 /// AWS gives an empty list back where none was sent: absent and empty are the same. A
-/// list that says the same in another order (AWS promises none) is left as it stands.
+/// list that says the same in another order (AWS promises none), or with members that the
+/// spec has no word for, is left as it stands.
 fn set_list(object: &mut Map<String, Value>, name: &str, list: Vec<Value>) {
     let there = object.get(name).and_then(Value::as_array);
     let is_same = match there {
         None => list.is_empty(),
         Some(there) if name == "command" => *there == list,
-        Some(there) => there.len() == list.len() && list.iter().all(|value| there.contains(value)),
+        Some(there) => {
+            there.len() == list.len() && list.iter().all(|value| there.iter().any(|there| says(there, value)))
+        }
     };
     if !is_same {
         object.insert(name.into(), Value::Array(list));
+    }
+}
+
+/// Whether `there` has every member that `wanted` has.
+fn says(there: &Value, wanted: &Value) -> bool {
+    match (there, wanted) {
+        (Value::Object(there), Value::Object(wanted)) => {
+            wanted.iter().all(|(name, value)| there.get(name) == Some(value))
+        }
+        _ => there == wanted,
     }
 }
 
@@ -200,14 +225,18 @@ mod tests {
 
     #[test]
     fn what_aws_adds_and_what_the_spec_has_no_word_for_makes_no_new_revision() {
-        let mut there = first();
+        let log = LogSpec { group: "shop".into(), region: None, prefix: None };
+        let task = TaskSpec { log: Some(log), ..task() };
+        let key = ServiceKey::new("main", "shop");
+        let mut there = from_spec(None, &key, &task, "r/shop@sha256:1", &"eu-central-1".into());
         there.content["containerDefinitions"][0]["mountPoints"] = json!([]);
         there.content["containerDefinitions"][0]["secrets"] = json!([]);
+        there.content["containerDefinitions"][0]["portMappings"][0]["newIn2027"] = json!(true);
+        there.content["containerDefinitions"][0]["logConfiguration"]["secretOptions"] = json!([]);
         there.content["containerDefinitions"][0]["environment"].as_array_mut().unwrap().reverse();
         there.content.insert("volumes".into(), json!([]));
         there.content.insert("newIn2027".into(), json!({"deep": [1]}));
-        let key = ServiceKey::new("main", "shop");
-        let again = from_spec(Some(&there), &key, &task(), "r/shop@sha256:1", &"eu-central-1".into());
+        let again = from_spec(Some(&there), &key, &task, "r/shop@sha256:1", &"eu-central-1".into());
         assert!(again.same_content(&there));
     }
 

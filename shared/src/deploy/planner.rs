@@ -25,7 +25,7 @@ use super::wanted::{self, Wanted};
 use crate::facts::{Fact, LiveService, ServiceFacts};
 use crate::id::{ImageDigest, RepositoryName, Timestamp};
 use crate::image::{Candidate, PassedOverReason, fits, select};
-use crate::ledger::{InFlight, Outcome, Quarantine, Release, ServiceRow, Settled};
+use crate::ledger::{InFlight, Outcome, Quarantine, Release, ServiceRow, Settled, in_force};
 use crate::spec::ServiceSpec;
 
 /// Decides what one pass over one service does.
@@ -79,14 +79,16 @@ impl<'a> Planner<'a> {
         let wanted = self.wanted()?;
         self.later_sections(&wanted.spec);
         self.overdue(&wanted.spec);
-        let service = self.live_service()?;
-        let chosen = self.choose(&wanted.spec)?;
-        match service {
+        match self.live_service()? {
             Some(service) => {
-                self.update(&wanted, service, &chosen)?;
-                self.keep_route(&wanted.spec, service)
+                let updated = self.choose(&wanted.spec).and_then(|it| self.update(&wanted, service, &it));
+                // What runs is to be reached, whatever stands against another image.
+                updated.and(self.keep_route(&wanted.spec, service))
             }
-            None => self.create(&wanted, &chosen),
+            None => {
+                let chosen = self.choose(&wanted.spec)?;
+                self.create(&wanted, &chosen)
+            }
         }
     }
 
@@ -146,6 +148,7 @@ impl<'a> Planner<'a> {
                     task_definition: task_definition.clone(),
                     spec: in_flight.spec.clone(),
                     policy: in_flight.policy.clone(),
+                    repository: in_flight.repository.clone(),
                     at: self.now,
                 });
                 let known = InFlight { deployment, task_definition: Some(task_definition), ..in_flight };
@@ -153,10 +156,7 @@ impl<'a> Planner<'a> {
             }
             Standing::Failed { deployment, task_definition, rolled_back, reason } => {
                 let reason = explain::failure(&reason, self.facts, in_flight.started_at);
-                let failed =
-                    Quarantine { reason: reason.clone(), at: self.now, deployment: deployment.clone() };
-                self.quarantine.insert(in_flight.digest.clone(), failed.clone());
-                self.ledger.quarantine.insert(in_flight.digest.clone(), failed);
+                self.failed(&in_flight, deployment.clone(), &reason);
                 let known = InFlight {
                     deployment: deployment.or(in_flight.deployment.clone()),
                     task_definition: task_definition.or(in_flight.task_definition.clone()),
@@ -165,12 +165,26 @@ impl<'a> Planner<'a> {
                 let outcome = if rolled_back { Outcome::RolledBack } else { Outcome::Failed };
                 self.end(&known, outcome, Some(reason));
             }
-            Standing::Superseded => {
-                let reason = "another deployment took its place before it was live".to_owned();
-                self.end(&in_flight, Outcome::Superseded, Some(reason));
+            Standing::Superseded { reason } => {
+                self.end(&in_flight, Outcome::Superseded, Some(reason.to_owned()));
             }
         }
         Ok(())
+    }
+
+    /// Quarantines what failed: the image; or, where that very image was settled, what a
+    /// changed spec makes of it. An image that ran well must not be given up for an older one.
+    fn failed(&mut self, in_flight: &InFlight, deployment: Option<crate::id::DeploymentId>, reason: &str) {
+        let ran_before = self.settled.as_ref().is_some_and(|settled| settled.digest == in_flight.digest);
+        let (spec, reason) = if ran_before {
+            let words = "it ran before, and fails as the changed spec wants it: correct the spec";
+            (Some(in_flight.spec.clone()), format!("{words}; {reason}"))
+        } else {
+            (None, reason.to_owned())
+        };
+        let failed = Quarantine { reason, at: self.now, deployment, spec };
+        self.quarantine.insert(in_flight.digest.clone(), failed.clone());
+        self.ledger.quarantine.insert(in_flight.digest.clone(), failed);
     }
 
     fn goes_on(
@@ -274,7 +288,7 @@ impl<'a> Planner<'a> {
         let Some(images) = self.need(&self.facts.images, "the repository's images")? else {
             return self.refuse(Note::RepositoryMissing { repository: repository.clone() });
         };
-        let selection = select(&spec.image.policy, images, &self.quarantine);
+        let selection = select(&spec.image.policy, images, &in_force(&self.quarantine, &spec.fingerprint()));
         for passed in selection.held_back() {
             if let PassedOverReason::Quarantined { reason } = &passed.reason {
                 self.notes.push(Note::Quarantined {
@@ -309,7 +323,11 @@ impl<'a> Planner<'a> {
     fn not_older(&mut self, spec: &ServiceSpec, chosen: Candidate) -> Result<Candidate, Stop> {
         let policy = &spec.image.policy;
         let settled = self.settled.as_ref().filter(|settled| {
-            settled.policy == policy.canonical_text() && !self.quarantine.contains_key(&settled.digest)
+            let is_bad = self.quarantine.get(&settled.digest).is_some_and(|why| why.spec.is_none());
+            let is_of = |name: &RepositoryName| *name == spec.image.repository;
+            settled.policy == policy.canonical_text()
+                && settled.repository.as_ref().is_none_or(is_of)
+                && !is_bad
         });
         match settled {
             Some(live) if live.digest != chosen.digest && policy.older(live, &chosen) => {
@@ -393,6 +411,7 @@ impl<'a> Planner<'a> {
             started_at: self.now,
             spec: wanted.spec.fingerprint(),
             policy: wanted.spec.image.policy.canonical_text(),
+            repository: Some(wanted.spec.image.repository.clone()),
         }));
     }
 }

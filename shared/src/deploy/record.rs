@@ -145,6 +145,7 @@ fn leaves_open(note: &Note) -> bool {
         | Note::TookOver { .. }
         | Note::LeftoverFound { .. }
         | Note::Quarantined { .. }
+        | Note::NoImage { .. }
         | Note::NotTracked { .. }
         | Note::NotBuiltYet { refused: false, .. } => false,
         Note::SpecRefused { .. }
@@ -156,7 +157,6 @@ fn leaves_open(note: &Note) -> bool {
         | Note::OtherController { .. }
         | Note::NotCreatable { .. }
         | Note::RepositoryMissing { .. }
-        | Note::NoImage { .. }
         | Note::WrongArchitecture { .. }
         | Note::ImageGone { .. }
         | Note::WouldDowngrade { .. }

@@ -5,8 +5,10 @@
 //! *ambiguous*: it is looked for by its task definition, and what cannot be told stays
 //! open until the next pass.
 
+use jiff::SignedDuration;
+
 use crate::facts::{Deployment, Fact, LiveService, RolloutState, ServiceDeployment, ServiceFacts};
-use crate::id::{DeploymentId, TaskDefinitionArn};
+use crate::id::{DeploymentId, TaskDefinitionArn, Timestamp};
 use crate::ledger::InFlight;
 
 /// How a rollout stands.
@@ -41,8 +43,11 @@ pub enum Standing {
         /// ECS's words.
         reason: String,
     },
-    /// Another deployment took its place before it ended.
-    Superseded,
+    /// Another deployment took its place before it ended, or the service was deleted.
+    Superseded {
+        /// Which.
+        reason: &'static str,
+    },
     /// It cannot be told now: a fact is missing.
     Open {
         /// Which.
@@ -50,16 +55,43 @@ pub enum Standing {
     },
 }
 
+/// By how much ECS's clock may be behind the one that wrote the intent.
+const SKEW: SignedDuration = SignedDuration::from_mins(1);
+
+const TAKEN: Standing =
+    Standing::Superseded { reason: "another deployment took its place before it was live" };
+
+/// Since when ECS's history may show this rollout.
+pub fn history_since(in_flight: &InFlight) -> Timestamp {
+    in_flight.started_at.saturating_sub(SKEW).unwrap_or(Timestamp::MIN)
+}
+
+/// Whether a live deployment gave way to another one without having ended. Only the history
+/// can tell a rollback from somebody's newer deployment then.
+pub fn is_displaced(deployment: &Deployment) -> bool {
+    deployment.status != "PRIMARY"
+        && matches!(deployment.rollout, RolloutState::InProgress | RolloutState::Unsaid)
+}
+
 /// Reads the standing of `in_flight`.
 pub fn standing(in_flight: &InFlight, facts: &ServiceFacts) -> Standing {
     let service = match &facts.service {
-        Fact::Known(service) => service,
-        Fact::Absent => return Standing::NeverBegan,
+        Fact::Known(service) if service.status != "INACTIVE" => service,
+        Fact::Known(_) | Fact::Absent if in_flight.deployment.is_some() => {
+            return Standing::Superseded { reason: "the service was deleted before it was live" };
+        }
+        Fact::Known(_) | Fact::Absent => return Standing::NeverBegan,
         Fact::Unreadable(what) => return Standing::Open { reason: what.to_string() },
         Fact::NotAsked => return Standing::Open { reason: "the service was not read".into() },
     };
+    if in_flight.task_definition.is_none()
+        && let Fact::Unreadable(what) = &facts.newest_revision
+    {
+        return Standing::Open { reason: what.to_string() };
+    }
     let revision = in_flight.task_definition.clone().or_else(|| registered_leftover(in_flight, facts));
     match find(in_flight, revision.as_ref(), service) {
+        Some(deployment) if is_displaced(deployment) => displaced(in_flight, deployment, facts),
         Some(deployment) => of_deployment(deployment, service),
         None => from_history(in_flight, revision, service, facts),
     }
@@ -80,11 +112,12 @@ fn find<'a>(
 }
 
 /// The revision that a dead pass registered and did not write down: the family's newest,
-/// if it carries the digest.
+/// if it carries the digest. What ran before carries it too where only the spec changed.
 fn registered_leftover(in_flight: &InFlight, facts: &ServiceFacts) -> Option<TaskDefinitionArn> {
     [&facts.newest_revision, &facts.live_task_definition]
         .into_iter()
         .filter_map(Fact::known)
+        .filter(|revision| revision.arn != in_flight.from_task_definition)
         .find(|revision| revision.carries(&in_flight.digest))
         .and_then(|revision| revision.arn.clone())
 }
@@ -103,7 +136,6 @@ fn of_deployment(deployment: &Deployment, service: &LiveService) -> Standing {
             rolled_back: !is_primary,
             reason: deployment.reason.clone(),
         },
-        RolloutState::InProgress | RolloutState::Unsaid if !is_primary => Standing::Superseded,
         RolloutState::Unsaid if deployment.running == deployment.desired => Standing::Live {
             deployment: Some(deployment.id.clone()),
             task_definition: deployment.task_definition.clone(),
@@ -139,11 +171,7 @@ fn from_history(
         Fact::Unreadable(what) => return Standing::Open { reason: what.to_string() },
         Fact::NotAsked => return Standing::Open { reason: "ECS's deployment history was not read".into() },
     };
-    let ours = history
-        .iter()
-        .filter(|d| d.task_definition.as_ref() == Some(&revision) && d.created_at >= in_flight.started_at)
-        .max_by_key(|d| d.created_at);
-    match ours {
+    match ours(in_flight, &revision, history) {
         Some(ended) => of_ended(ended, revision, in_flight),
         None if in_flight.deployment.is_none() => Standing::NeverBegan,
         // Its id was given out, and neither the live list nor the history has it: the
@@ -151,7 +179,35 @@ fn from_history(
         None if service.task_definition == revision => {
             Standing::Open { reason: "ECS's deployment history does not show it yet".into() }
         }
-        None => Standing::Superseded,
+        None => TAKEN,
+    }
+}
+
+/// The newest deployment of the revision since the rollout was begun.
+fn ours<'a>(
+    in_flight: &InFlight,
+    revision: &TaskDefinitionArn,
+    history: &'a [ServiceDeployment],
+) -> Option<&'a ServiceDeployment> {
+    let since = history_since(in_flight);
+    history
+        .iter()
+        .filter(|d| d.task_definition.as_ref() == Some(revision) && d.created_at >= since)
+        .max_by_key(|d| d.created_at)
+}
+
+/// It gave way: to ECS's rollback (then it failed), or to somebody's newer deployment.
+fn displaced(in_flight: &InFlight, deployment: &Deployment, facts: &ServiceFacts) -> Standing {
+    let history = match &facts.service_deployments {
+        Fact::Known(history) => history.as_slice(),
+        Fact::Absent | Fact::NotAsked => &[],
+        Fact::Unreadable(what) => return Standing::Open { reason: what.to_string() },
+    };
+    let revision = deployment.task_definition.clone();
+    let known = InFlight { deployment: Some(deployment.id.clone()), ..in_flight.clone() };
+    match ours(in_flight, &revision, history) {
+        Some(ended) if ended.status.starts_with("ROLLBACK") => of_ended(ended, revision, &known),
+        Some(_) | None => TAKEN,
     }
 }
 
@@ -168,7 +224,7 @@ fn of_ended(ended: &ServiceDeployment, revision: TaskDefinitionArn, in_flight: &
             }
         }
         // A newer deployment moves the one under way to STOP_REQUESTED, then STOPPED.
-        "STOP_REQUESTED" | "STOPPED" => Standing::Superseded,
+        "STOP_REQUESTED" | "STOPPED" => TAKEN,
         other => Standing::Open { reason: format!("ECS's history says {other}") },
     }
 }

@@ -12,7 +12,7 @@ use super::wanted::wanted;
 use crate::deploy::report::Note;
 use crate::facts::{Fact, RolloutState, ServiceFacts};
 use crate::image::{Policy, select};
-use crate::ledger::{ServiceRow, Settled};
+use crate::ledger::{ServiceRow, Settled, in_force};
 use crate::spec::Origin;
 
 /// What the sweep does with a service.
@@ -42,7 +42,11 @@ pub fn triage(facts: &ServiceFacts, row: Option<&ServiceRow>, settings: &Setting
         return Triage::Pass("the last pass left something open");
     }
     let Some(settled) = &row.state.settled else { return unseen(facts, settings) };
-    if row.quarantine.contains_key(&settled.digest) {
+    // Nobody wants it any more, and a pass has seen so: there is nothing to look for.
+    if row.state.repository.is_none() && unseen(facts, settings) == Triage::NotOurs {
+        return Triage::NotOurs;
+    }
+    if row.quarantine.get(&settled.digest).is_some_and(|why| why.spec.is_none()) {
         return Triage::Pass("what is live is in quarantine");
     }
     moved(facts, settled).or_else(|| newer(facts, row, settled, settings)).unwrap_or(Triage::Quiet)
@@ -82,7 +86,8 @@ fn newer(facts: &ServiceFacts, row: &ServiceRow, settled: &Settled, settings: &S
             if wanted.spec.fingerprint() != settled.spec {
                 return Some(Triage::Pass("its spec changed"));
             }
-            let selection = select(&wanted.spec.image.policy, images, &row.quarantine);
+            let quarantine = in_force(&row.quarantine, &settled.spec);
+            let selection = select(&wanted.spec.image.policy, images, &quarantine);
             // What failed is held back, and nothing else is wanted: what runs may stay.
             if selection.chosen.is_none() && selection.held_back().next().is_some() {
                 return None;

@@ -35,6 +35,9 @@ pub fn wanted(facts: &ServiceFacts, settings: &Settings) -> Result<Wanted, Box<N
 
 /// Nobody wants anything of it; unless the labels that might could not be read.
 fn nobody(facts: &ServiceFacts, newest: Option<&Fact<ImageContent>>) -> Note {
+    if let Fact::Unreadable(what) = &facts.images {
+        return Note::Unreadable { what: what.clone() };
+    }
     match newest {
         Some(Fact::Unreadable(what)) => Note::Unreadable { what: what.clone() },
         Some(Fact::Known(_) | Fact::Absent | Fact::NotAsked) | None => {

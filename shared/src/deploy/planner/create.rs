@@ -12,7 +12,7 @@ use crate::facts::RouteFacts;
 use crate::id::{TargetGroupArn, TaskDefinitionArn};
 use crate::image::Candidate;
 use crate::names;
-use crate::spec::{NetworkMode, Priority, RouteSpec, TaskSpec};
+use crate::spec::{NetworkMode, RouteSpec, TaskSpec};
 use crate::task_definition::TaskDefinition;
 
 impl Planner<'_> {
@@ -32,7 +32,7 @@ impl Planner<'_> {
         let image = format!("{}@{}", repository.uri, chosen.digest);
         // The route's refusals come before anything is made.
         let making = self.route_steps(spec.route.as_ref(), task)?;
-        let task_definition = self.first_revision(task, &image, chosen);
+        let task_definition = self.first_revision(task, &image, chosen)?;
         self.steps.extend(making.steps);
         self.begin(wanted, chosen, None);
         let rollout = spec.rollout_or_default();
@@ -63,13 +63,13 @@ impl Planner<'_> {
         task: &TaskSpec,
         image: &str,
         chosen: &Candidate,
-    ) -> Made<TaskDefinitionArn> {
+    ) -> Result<Made<TaskDefinitionArn>, Stop> {
         let key = &self.facts.key;
         // A leftover of ours is edited, like a live one; a stranger's family is not cloned.
         let base = self.facts.newest_revision.known().filter(|revision| is_ours(revision, &key.to_string()));
         let desired = desired::from_spec(base, key, task, image, &self.settings.region);
-        if let Some(found) = self.leftover(&desired) {
-            return Made::Already(found);
+        if let Some(found) = self.leftover(&desired)? {
+            return Ok(Made::Already(found));
         }
         self.steps.push(Step::RegisterTaskDefinition {
             family: desired.family().unwrap_or_else(|| desired::family(&self.facts.key)),
@@ -77,7 +77,7 @@ impl Planner<'_> {
             digest: chosen.digest.clone(),
             replaces: None,
         });
-        Made::ByThisPlan
+        Ok(Made::ByThisPlan)
     }
 
     /// The target group and the parked rule, where the spec has a route.
@@ -151,16 +151,7 @@ impl Planner<'_> {
         facts: &RouteFacts,
         group: Made<TargetGroupArn>,
     ) -> Result<Step, Stop> {
-        let priority = match route.priority {
-            Priority::Fixed(priority) => {
-                if let Some(rule) = facts.rules.iter().find(|rule| rule.priority == Some(priority)) {
-                    return self.refuse(Note::RouteTaken { rule: rule.arn.clone(), priority });
-                }
-                Some(priority)
-            }
-            Priority::Auto => route::automatic_priority(&route.conditions(), &facts.rules),
-        };
-        let Some(priority) = priority else { return self.refuse(Note::NoPriority) };
+        let priority = self.free_priority(route, facts)?;
         Ok(Step::CreateRule {
             listener: facts.listener.clone(),
             priority,

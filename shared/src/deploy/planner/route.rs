@@ -5,13 +5,16 @@ use super::{Planner, Stop};
 use crate::deploy::plan::{Made, Step};
 use crate::deploy::report::Note;
 use crate::deploy::{desired, route};
-use crate::facts::{LiveService, RouteFacts, Rule, TargetHealth};
+use crate::facts::{Fact, LiveService, RouteFacts, Rule, TargetHealth};
 use crate::spec::{Priority, RouteSpec, ServiceSpec};
 
 impl<'a> Planner<'a> {
     pub(super) fn keep_route(&mut self, spec: &ServiceSpec, service: &LiveService) -> Result<(), Stop> {
         let Some(route) = &spec.route else { return Ok(()) };
         let facts = self.route_facts(route)?;
+        if let Fact::Unreadable(what) = &facts.target_group {
+            return self.refuse(Note::Unreadable { what: what.clone() });
+        }
         let group = facts.target_group.known().map(|group| group.arn.clone());
         let Some(group) =
             group.filter(|group| service.load_balancers.iter().any(|lb| lb.target_group == *group))
@@ -60,11 +63,7 @@ impl<'a> Planner<'a> {
         group: &crate::id::TargetGroupArn,
         health: TargetHealth,
     ) -> Result<(), Stop> {
-        let priority = match route.priority {
-            Priority::Fixed(priority) => Some(priority),
-            Priority::Auto => route::automatic_priority(&route.conditions(), &facts.rules),
-        };
-        let Some(priority) = priority else { return self.refuse(Note::NoPriority) };
+        let priority = self.free_priority(route, facts)?;
         let parked = health.healthy == 0;
         self.steps.push(Step::CreateRule {
             listener: facts.listener.clone(),
@@ -75,6 +74,23 @@ impl<'a> Planner<'a> {
             tags: desired::tags(&self.facts.key),
         });
         Ok(())
+    }
+
+    /// The priority of a rule to make, which no other rule has.
+    pub(super) fn free_priority(&mut self, route: &RouteSpec, facts: &RouteFacts) -> Result<u32, Stop> {
+        let priority = match route.priority {
+            Priority::Fixed(priority) => {
+                if let Some(rule) = facts.rules.iter().find(|rule| rule.priority == Some(priority)) {
+                    return self.refuse(Note::RouteTaken { rule: rule.arn.clone(), priority });
+                }
+                Some(priority)
+            }
+            Priority::Auto => route::automatic_priority(&route.conditions(), &facts.rules),
+        };
+        match priority {
+            Some(priority) => Ok(priority),
+            None => self.refuse(Note::NoPriority),
+        }
     }
 
     pub(super) fn route_facts(&mut self, route: &RouteSpec) -> Result<&'a RouteFacts, Stop> {

@@ -7,7 +7,7 @@ use crate::deploy::desired;
 use crate::deploy::plan::{InFlightChange, Made, RolloutSettings, Step};
 use crate::deploy::report::Note;
 use crate::deploy::wanted::Wanted;
-use crate::facts::{Deployment, LiveService, RolloutState};
+use crate::facts::{Deployment, Fact, LiveService, RolloutState};
 use crate::id::{ContainerName, ImageDigest};
 use crate::image::Candidate;
 use crate::ledger::{InFlight, Settled};
@@ -27,12 +27,12 @@ impl Planner<'_> {
             });
         };
         let desired = self.desired(wanted, live, &chosen.digest)?;
-        if desired.same_content(live) {
+        if desired.same_content(live) || self.said_so_before(wanted, service, live, &chosen.digest) {
             self.nothing_to_roll_out(wanted, service, chosen);
             return Ok(());
         }
         self.may_begin(wanted, &chosen.digest)?;
-        let task_definition = self.revision(desired, live, chosen);
+        let task_definition = self.revision(desired, live, chosen)?;
         self.begin(wanted, chosen, Some(service));
         let settings = wanted.spec.rollout.as_ref().map(settings_of).filter(|s| differs(s, service));
         self.steps.push(Step::UpdateService {
@@ -41,6 +41,27 @@ impl Planner<'_> {
             settings,
         });
         Ok(())
+    }
+
+    /// Whether the live revision is the one that was registered for this very spec and image.
+    /// Were AWS to give back other words than it was given, the two would never be the same,
+    /// and the service would be rolled out for ever.
+    fn said_so_before(
+        &self,
+        wanted: &Wanted,
+        service: &LiveService,
+        live: &TaskDefinition,
+        digest: &ImageDigest,
+    ) -> bool {
+        let spec = wanted.spec.fingerprint();
+        let revision = &service.task_definition;
+        let settled = self.settled.as_ref().is_some_and(|settled| {
+            settled.task_definition == *revision && settled.digest == *digest && settled.spec == spec
+        });
+        let going = self.going.as_ref().is_some_and(|going| {
+            going.task_definition.as_ref() == Some(revision) && going.digest == *digest && going.spec == spec
+        });
+        (settled || going) && live.carries(digest)
     }
 
     /// The live revision with the image pinned, and with what the `task` section says.
@@ -106,9 +127,10 @@ impl Planner<'_> {
                 Some((name.clone(), own.or(fallback)?.to_owned()))
             })
             .collect::<Option<Vec<_>>>();
-        match located {
-            Some(located) => Ok(located),
-            None => self.refuse(Note::RepositoryMissing { repository: repository.clone() }),
+        match (located, &self.facts.repository) {
+            (Some(located), _) => Ok(located),
+            (None, Fact::Unreadable(what)) => self.refuse(Note::Unreadable { what: what.clone() }),
+            (None, _) => self.refuse(Note::RepositoryMissing { repository: repository.clone() }),
         }
     }
 
@@ -118,9 +140,9 @@ impl Planner<'_> {
         desired: TaskDefinition,
         live: &TaskDefinition,
         chosen: &Candidate,
-    ) -> Made<crate::id::TaskDefinitionArn> {
-        if let Some(found) = self.leftover(&desired) {
-            return Made::Already(found);
+    ) -> Result<Made<crate::id::TaskDefinitionArn>, Stop> {
+        if let Some(found) = self.leftover(&desired)? {
+            return Ok(Made::Already(found));
         }
         let family = live.family().unwrap_or_else(|| desired::family(&self.facts.key));
         self.steps.push(Step::RegisterTaskDefinition {
@@ -129,15 +151,19 @@ impl Planner<'_> {
             digest: chosen.digest.clone(),
             replaces: live.arn.clone(),
         });
-        Made::ByThisPlan
+        Ok(Made::ByThisPlan)
     }
 
     /// The family's newest revision, if it says just what is wanted.
-    pub(super) fn leftover(&mut self, desired: &TaskDefinition) -> Option<crate::id::TaskDefinitionArn> {
-        let newest = self.facts.newest_revision.known().filter(|newest| newest.same_content(desired))?;
-        let arn = newest.arn.clone()?;
+    pub(super) fn leftover(
+        &mut self,
+        desired: &TaskDefinition,
+    ) -> Result<Option<crate::id::TaskDefinitionArn>, Stop> {
+        let newest = self.need(&self.facts.newest_revision, "the family's newest revision")?;
+        let same = newest.filter(|newest| newest.same_content(desired));
+        let Some(arn) = same.and_then(|newest| newest.arn.clone()) else { return Ok(None) };
         self.notes.push(Note::LeftoverFound { task_definition: arn.clone() });
-        Some(arn)
+        Ok(Some(arn))
     }
 
     /// The service wants the right revision already. Is it settled, or on its way?
@@ -162,6 +188,7 @@ impl Planner<'_> {
             task_definition: service.task_definition.clone(),
             spec: wanted.spec.fingerprint(),
             policy: wanted.spec.image.policy.canonical_text(),
+            repository: Some(wanted.spec.image.repository.clone()),
             at: self.settled.as_ref().map_or(self.now, |settled| settled.at),
         };
         self.settled = Some(settled);
@@ -195,6 +222,7 @@ impl Planner<'_> {
             started_at: primary.created_at,
             spec: wanted.spec.fingerprint(),
             policy: wanted.spec.image.policy.canonical_text(),
+            repository: Some(wanted.spec.image.repository.clone()),
         }));
     }
 }

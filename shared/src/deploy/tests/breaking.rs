@@ -16,7 +16,9 @@ fn each_broken_rule_is_named() {
     assert_eq!(check(&sound, &world.facts, &held), [Violation::Held]);
 
     let mut failed = world.row.clone();
-    failed.quarantine.insert(digest('b'), Quarantine { reason: "x".into(), at: world.now, deployment: None });
+    failed
+        .quarantine
+        .insert(digest('b'), Quarantine { reason: "x".into(), at: world.now, deployment: None, spec: None });
     assert_eq!(check(&sound, &world.facts, &failed), [Violation::Quarantined(digest('b'))]);
 
     let mut no_intent = sound.clone();

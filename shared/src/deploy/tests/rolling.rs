@@ -2,8 +2,10 @@
 
 use super::world::{World, at, deployment, digest, image_of, revision};
 use crate::deploy::plan::InFlightChange;
-use crate::deploy::{Note, record};
-use crate::facts::{Fact, RolloutState, ServiceDeployment, StoppedContainer, StoppedTask};
+use crate::deploy::{Note, Step, record};
+use crate::facts::{
+    Fact, FailureKind, RolloutState, ServiceDeployment, StoppedContainer, StoppedTask, Unreadable,
+};
 use crate::ledger::Outcome;
 
 fn pushed() -> World {
@@ -187,4 +189,140 @@ fn a_rollout_that_never_ends_is_said_to_be_overdue() {
     world.service().circuit_breaker.enable = false;
     let plan = world.plan();
     assert!(plan.report.iter().any(|note| matches!(note, Note::Overdue { .. })), "{plan}");
+}
+
+fn unreadable<T>(doing: &str) -> Fact<T> {
+    Fact::Unreadable(Unreadable {
+        doing: doing.into(),
+        kind: FailureKind::Throttled,
+        detail: "ThrottlingException".into(),
+    })
+}
+
+/// Only the spec changed: the very image that is settled is in flight again, as shop:8.
+fn respecified() -> World {
+    let mut world = World::tracked("shop:semver=1.x").image('0', "v0.9.0", 0).image('9', "v1.0.0-rc", 0);
+    let Fact::Known(images) = &mut world.facts.images else { panic!() };
+    images[2].tags = ["v0.9.9".into(), "v1.0.0".into()].into();
+    images[0].tags = ["v1.1.0".into()].into();
+    let mut world = world.in_flight('a');
+    world.row.state.settled.as_mut().unwrap().tag = Some("v1.1.0".into());
+    world.row.state.in_flight.as_mut().unwrap().tag = Some("v1.1.0".into());
+    world
+}
+
+#[test]
+fn a_failed_change_of_the_spec_gives_up_the_spec_and_not_the_image() {
+    let mut failed = deployment(2, 8, RolloutState::Failed);
+    failed.reason = "circuit breaker".into();
+    let mut world = respecified().deployments(vec![deployment(3, 7, RolloutState::Completed), failed], 'a');
+    // What the spec wants differs from what runs again, so that something would be begun.
+    world.facts.live_task_definition = Fact::Known(revision(7, "registry.example/shop:v1.1.0"));
+    let plan = world.plan();
+    assert_eq!(plan.steps, [], "neither again nor with an older image: {plan}");
+    let spec = world.row.state.in_flight.as_ref().unwrap().spec.clone();
+    assert_eq!(plan.ledger.quarantine[&digest('a')].spec.as_ref(), Some(&spec));
+
+    // The spec is corrected: the image is as good as before.
+    world.row.state.in_flight = None;
+    world.row.quarantine = plan.ledger.quarantine;
+    world.row.quarantine.get_mut(&digest('a')).unwrap().spec = Some("the bad one".into());
+    assert!(world.plan().steps.iter().any(|step| matches!(step, Step::UpdateService { .. })));
+}
+
+#[test]
+fn a_change_of_the_spec_that_never_began_is_not_taken_for_live() {
+    let mut world = respecified();
+    let in_flight = world.row.state.in_flight.as_mut().unwrap();
+    (in_flight.deployment, in_flight.task_definition) = (None, None);
+    let plan = world.plan();
+    assert_eq!(plan.ledger.ended, [], "shop:7 ran before: {plan}");
+    assert_eq!(plan.ledger.in_flight, InFlightChange::Clear);
+}
+
+#[test]
+fn without_the_newest_revision_it_cannot_be_told_whether_a_rollout_began() {
+    let mut world = pushed().deployments(vec![deployment(3, 7, RolloutState::Completed)], 'a');
+    let in_flight = world.row.state.in_flight.as_mut().unwrap();
+    (in_flight.deployment, in_flight.task_definition) = (None, None);
+    world.facts.newest_revision = unreadable("describing shop");
+    world.facts.service_deployments = Fact::Known(Vec::new());
+    let plan = world.plan();
+    assert!(plan.steps.is_empty() && plan.ledger.in_flight == InFlightChange::Keep, "{plan}");
+}
+
+fn rolled_back(seconds_after_intent: i64, status: &str) -> Fact<Vec<ServiceDeployment>> {
+    Fact::Known(vec![ServiceDeployment {
+        arn: "arn".into(),
+        created_at: at(50).saturating_add(jiff::SignedDuration::from_secs(seconds_after_intent)).unwrap(),
+        status: status.into(),
+        reason: "circuit breaker".into(),
+        task_definition: revision(8, "").arn,
+    }])
+}
+
+#[test]
+fn a_clock_of_ecs_that_is_behind_ours_hides_no_failure() {
+    let mut world = pushed().deployments(vec![deployment(3, 7, RolloutState::Completed)], 'a');
+    world.row.state.in_flight.as_mut().unwrap().deployment = None;
+    world.facts.service_deployments = rolled_back(-2, "ROLLBACK_SUCCESSFUL");
+    let plan = world.plan();
+    assert!(plan.steps.is_empty() && plan.ledger.quarantine.contains_key(&digest('b')), "{plan}");
+}
+
+#[test]
+fn a_rollback_that_ecs_does_not_call_failed_yet_is_not_taken_for_a_newer_deployment() {
+    let mut world = pushed().deployments(
+        vec![deployment(3, 7, RolloutState::InProgress), deployment(2, 8, RolloutState::InProgress)],
+        'a',
+    );
+    world.facts.service_deployments = rolled_back(1, "ROLLBACK_IN_PROGRESS");
+    let plan = world.plan();
+    assert!(plan.steps.is_empty() && plan.ledger.quarantine.contains_key(&digest('b')), "{plan}");
+
+    world.facts.service_deployments = rolled_back(1, "STOPPED");
+    let plan = world.plan();
+    assert_eq!(plan.ledger.ended[0].outcome, Outcome::Superseded);
+    assert!(plan.ledger.quarantine.is_empty(), "{plan}");
+}
+
+#[test]
+fn a_rollout_of_a_service_that_was_deleted_has_ended() {
+    let mut world = pushed();
+    world.service().status = "INACTIVE".into();
+    world.service().deployments.clear();
+    world.service().task_definition = revision(8, "").arn.unwrap();
+    world.facts.service_deployments = Fact::Known(Vec::new());
+    let plan = world.plan();
+    assert_eq!(plan.ledger.in_flight, InFlightChange::Clear, "{plan}");
+    assert_eq!(plan.ledger.ended[0].outcome, Outcome::Superseded);
+}
+
+#[test]
+fn what_aws_words_otherwise_than_it_was_told_is_not_rolled_out_for_ever() {
+    let spec = "image: {repository: shop, policy: latest}\ntask: {cpu: 256, memory: 512, container: web}";
+    let first = World::specified(spec).plan();
+    let InFlightChange::Set(begun) = first.ledger.in_flight else { panic!("the task section is new") };
+    // What it asked for is shop:8 now; AWS gives back `memory` as a word.
+    let world = |mut world: World, rollout| {
+        world = world.deployments(vec![deployment(2, 8, rollout)], 'a');
+        let Fact::Known(live) = &mut world.facts.live_task_definition else { panic!() };
+        live.content["containerDefinitions"][0]["memory"] = serde_json::json!("512");
+        world.facts.newest_revision = world.facts.live_task_definition.clone();
+        world
+    };
+    let mut in_flight = *begun;
+    in_flight.task_definition = revision(8, "").arn;
+    in_flight.deployment = Some("ecs-svc/2".into());
+    let mut going = world(World::specified(spec), RolloutState::InProgress);
+    going.row.state.in_flight = Some(in_flight);
+    let plan = going.plan();
+    assert_eq!(plan.steps, [], "while it goes on: {plan}");
+
+    let mut done = world(going, RolloutState::Completed);
+    let plan = done.plan();
+    assert_eq!(plan.steps, [], "as it ends: {plan}");
+    done.row.state.in_flight = None;
+    done.row.state.settled = plan.ledger.settled;
+    assert_eq!(done.plan().steps, [], "and ever after");
 }

@@ -184,6 +184,7 @@ impl World {
             started_at: at(50),
             spec: settled.spec,
             policy: settled.policy,
+            repository: settled.repository,
         });
         self
     }
