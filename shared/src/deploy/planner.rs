@@ -79,17 +79,13 @@ impl<'a> Planner<'a> {
         let wanted = self.wanted()?;
         self.later_sections(&wanted.spec);
         self.overdue(&wanted.spec);
-        match self.live_service()? {
-            Some(service) => {
-                let updated = self.choose(&wanted.spec).and_then(|it| self.update(&wanted, service, &it));
-                // What runs is to be reached, whatever stands against another image.
-                updated.and(self.keep_route(&wanted.spec, service))
-            }
-            None => {
-                let chosen = self.choose(&wanted.spec)?;
-                self.create(&wanted, &chosen)
-            }
-        }
+        let Some(service) = self.live_service()? else {
+            let chosen = self.choose(&wanted.spec)?;
+            return self.create(&wanted, &chosen);
+        };
+        let updated = self.choose(&wanted.spec).and_then(|chosen| self.update(&wanted, service, &chosen));
+        // What runs is to be reached, whatever stands against another image.
+        updated.and(self.keep_route(&wanted.spec, service))
     }
 
     fn finish(mut self) -> Plan {

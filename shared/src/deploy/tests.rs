@@ -4,4 +4,5 @@ mod breaking;
 mod creating;
 mod pushing;
 mod rolling;
+mod sweeping;
 mod world;

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::world::{World, digest};
-use crate::deploy::{Note, route};
-use crate::facts::{Fact, RolloutState, RuleConditions, ServiceLoadBalancer, TargetGroup, TargetHealth};
+use crate::deploy::{Note, Step, record, route};
+use crate::facts::{
+    Fact, FailureKind, RolloutState, RuleConditions, ServiceLoadBalancer, TargetGroup, TargetHealth,
+    Unreadable,
+};
 use crate::ledger::Hold;
 
 const SPEC: &str = "
@@ -145,6 +148,65 @@ fn a_route_that_is_as_wanted_is_left_alone() {
     let conditions = RuleConditions { paths: vec!["/shop/*".into()], ..RuleConditions::default() };
     let plan = made(conditions, 2).plan();
     assert_eq!(plan.steps, [], "{plan}");
+}
+
+#[test]
+fn the_route_opens_although_the_next_image_is_refused() {
+    let parked = route::parked(&"main/shop".parse().unwrap());
+    let world = made(parked, 1).image('b', "v1.1.0", 50).content('b', crate::id::Architecture::Arm64, &[]);
+    insta::assert_snapshot!(world.plan(), @"
+    main/shop
+      refused: bbbbbbbbbbbb is built for arm64, the cluster's instances are amd64; build it with `docker buildx build --platform linux/amd64`
+      1. set the rule's conditions: path /shop/*
+    ");
+}
+
+#[test]
+fn a_group_that_could_not_be_read_is_asked_for_again() {
+    let mut world = made(route::parked(&"main/shop".parse().unwrap()), 1);
+    let Fact::Known(facts) = &mut world.facts.route else { panic!() };
+    facts.target_group = unreadable();
+    let plan = world.plan();
+    assert!(plan.steps.is_empty() && matches!(plan.report[..], [.., Note::Unreadable { .. }]), "{plan}");
+    let made = record::Made::default();
+    assert!(record::after(world.row.state, &plan, &made).unfinished, "the sweep comes back");
+}
+
+#[test]
+fn a_rule_whose_priority_somebody_took_holds_up_no_rollout() {
+    let mut world = made(RuleConditions::default(), 1).image('b', "v1.1.0", 50);
+    let Fact::Known(facts) = &mut world.facts.route else { panic!() };
+    facts.rules[0].tags.clear();
+    let spec = SPEC.replace("paths:", "priority: 900, paths:");
+    let Fact::Known(parameter) = &mut world.facts.parameter else { panic!() };
+    parameter.text = spec;
+    let plan = world.plan();
+    assert!(plan.steps.iter().any(|step| matches!(step, Step::UpdateService { .. })), "{plan}");
+    assert!(matches!(plan.report[..], [.., Note::RouteTaken { priority: 900, .. }]), "{plan}");
+}
+
+#[test]
+fn a_family_that_could_not_be_read_is_not_taken_for_a_new_one() {
+    let mut world = World::empty(SPEC);
+    world.facts.newest_revision = unreadable();
+    let plan = world.plan();
+    assert!(plan.steps.is_empty() && matches!(plan.report[..], [Note::Unreadable { .. }]), "{plan}");
+}
+
+fn unreadable<T>() -> Fact<T> {
+    Fact::Unreadable(Unreadable {
+        doing: "describing".into(),
+        kind: FailureKind::Throttled,
+        detail: "ThrottlingException".into(),
+    })
+}
+
+#[test]
+fn images_that_could_not_be_listed_do_not_say_that_nobody_wants_the_service() {
+    let mut world = labelled(World::empty(SPEC));
+    world.facts.images = unreadable();
+    let plan = world.plan();
+    assert!(!plan.is_not_tracked() && matches!(plan.report[..], [Note::Unreadable { .. }]), "{plan}");
 }
 
 const LABELS: [(&str, &str); 5] = [

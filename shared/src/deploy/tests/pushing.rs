@@ -148,3 +148,12 @@ fn a_service_of_code_deploy_is_left_to_it() {
     let plan = world.plan();
     assert!(plan.steps.is_empty() && matches!(plan.report[..], [Note::OtherController { .. }]), "{plan}");
 }
+
+#[test]
+fn another_repositorys_versions_are_not_compared_with_the_ones_before() {
+    // v1.0.0 of shop-old runs; the spec follows shop from now on, whose first one is v0.1.0.
+    let mut world = World::tracked("shop:semver=x").image('b', "v0.1.0", 50).without_image('a');
+    world.row.state.settled.as_mut().unwrap().repository = Some("shop-old".into());
+    let plan = world.plan();
+    assert!(plan.steps.iter().any(|step| matches!(step, Step::UpdateService { .. })), "{plan}");
+}
