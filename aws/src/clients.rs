@@ -166,8 +166,13 @@ impl Endpoints {
 impl Clients {
     /// For a function: everything from Lambda's environment.
     pub fn from_lambda_env() -> Result<Self, ClientsError> {
-        let get = |name: &str| std::env::var(name).ok();
-        let settings = Settings::from_env(get)?;
+        Self::from_variables(|name| std::env::var(name).ok())
+    }
+
+    /// The same from variables that are not this process's own: of an embedded AWS that
+    /// runs in it.
+    pub fn from_variables(get: impl Fn(&str) -> Option<String>) -> Result<Self, ClientsError> {
+        let settings = Settings::from_env(&get)?;
         // Other roots are needed where the endpoint is not AWS's public one, where the
         // person says so, and in the partitions that have a CA of their own.
         let amazon_only = !settings.endpoints.any()

@@ -1,6 +1,6 @@
 //! The stack in an AWS account: by the usual variables and profiles, real or embedded.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, anyhow};
 use windlass_aws::ledger::Ledger;
@@ -44,8 +44,16 @@ impl Account {
         Ok(Self::new(clients, clock, stack, global.cluster.clone().map(ClusterName::new)))
     }
 
+    /// Of an embedded AWS in this process, by the variables that it tells.
+    pub(crate) fn of_variables(variables: &BTreeMap<String, String>) -> Result<Self> {
+        let get = |name: &str| variables.get(name).cloned();
+        let clients = Clients::from_variables(get)?;
+        let clock = Clock::from_text(&get("WINDLASS_CLOCK").unwrap_or_default())?;
+        Ok(Self::new(clients, clock, Stack::read(get)?, None))
+    }
+
     /// With these clients and settings.
-    pub(crate) fn new(clients: Clients, clock: Clock, stack: Stack, cluster: Option<ClusterName>) -> Self {
+    fn new(clients: Clients, clock: Clock, stack: Stack, cluster: Option<ClusterName>) -> Self {
         Self {
             ledger: Ledger::new(clients.dynamo.clone(), stack.table.clone()),
             observer: Observer::new(clients.clone(), clock.clone()),

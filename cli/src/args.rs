@@ -120,8 +120,20 @@ pub(crate) enum Command {
         /// The digest, or enough of its first digits
         digest: String,
     },
+    /// Show all of it in half a minute: two applications on two instances, pushes under traffic, a broken release
+    Demo(Demo),
     /// Run the embedded AWS with Windlass in it, until Ctrl-C; prints what to export
     Local(Local),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Demo {
+    /// Virtual seconds in a real one
+    #[arg(long, default_value_t = 5.0, value_name = "N")]
+    pub(crate) speed: f64,
+    /// Leave it running for curl and the AWS CLI, and print how
+    #[arg(long)]
+    pub(crate) keep: bool,
 }
 
 #[derive(Debug, clap::Args)]

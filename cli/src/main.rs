@@ -9,6 +9,7 @@
 //! | `output` | data to stdout, talk to stderr, colours where they are wanted |
 //! | `table` `words` | columns, times, images as people read them |
 //! | `commands` | one file for each command |
+//! | `demo` | the README's main command: a story told while it happens |
 //! | `ready` | the embedded AWS with a cluster, a load balancer and the stack in it |
 //!
 //! It decides nothing: decisions are `windlass-shared`'s, calls `windlass-aws`'s, the
@@ -17,6 +18,7 @@
 mod account;
 mod args;
 mod commands;
+mod demo;
 mod exit;
 mod failure;
 mod output;

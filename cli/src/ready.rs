@@ -12,12 +12,13 @@ use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
+use serde_json::Value;
 use windlass_sim::door::tcp::{FunctionProcess, Local, LocalConfig};
-use windlass_sim::{Config, Time};
+use windlass_sim::{Config, ServiceId, Time};
 
 use crate::failure::Result;
 
-pub(crate) use world::{CLUSTER, INSTANCES, LOAD_BALANCER};
+pub(crate) use world::CLUSTER;
 
 /// What it is started with.
 #[derive(Debug, Clone)]
@@ -55,6 +56,11 @@ impl Ready {
         };
         let local = Local::start_with(config, world::prepare).await.context("starting the embedded AWS")?;
         Ok(Self { local, function })
+    }
+
+    /// One AWS call, as a person's.
+    pub(crate) fn call(&self, service: ServiceId, operation: &str, input: Value) -> Result<Value> {
+        Ok(self.local.with(|world| world::call(world, service, operation, input))?)
     }
 
     /// What a shell, an SDK and the `windlass` command need to find it.

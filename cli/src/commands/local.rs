@@ -74,7 +74,7 @@ fn introduce(ready: &Ready, told: &Told, speed: f64) {
 }
 
 /// Lines for a shell's `eval`.
-pub(super) fn exports(variables: &BTreeMap<String, String>) -> String {
+pub(crate) fn exports(variables: &BTreeMap<String, String>) -> String {
     let lines = variables.iter().map(|(name, value)| format!("export {name}={}", quoted(value)));
     lines.collect::<Vec<_>>().join("\n")
 }

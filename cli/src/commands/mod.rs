@@ -5,7 +5,7 @@ mod event;
 mod explain;
 mod files;
 mod history;
-mod local;
+pub(crate) mod local;
 mod look;
 mod people;
 mod plan;
@@ -18,6 +18,7 @@ use anyhow::Context as _;
 
 use crate::account::Account;
 use crate::args::{Command, Global, Spec};
+use crate::demo;
 use crate::exit::Exit;
 use crate::failure::Result;
 use crate::output::Output;
@@ -29,6 +30,7 @@ pub(crate) fn run(command: Command, global: &Global, output: Output) -> Result<E
         Command::Spec(Spec::Schema) => spec::schema(),
         Command::Event { files } => event::event(&files, output),
         Command::Local(args) => wait(local::local(args, output)),
+        Command::Demo(args) => wait(demo::demo(&args, output)),
         other => wait(async {
             let account = Account::open(global).await?;
             with_account(other, &account, output).await
@@ -47,7 +49,8 @@ async fn with_account(command: Command, account: &Account, output: Output) -> Re
         Command::Hold { service, reason } => people::hold(account, &service, reason, output).await,
         Command::Resume { service, reason } => people::resume(account, &service, reason, output).await,
         Command::Release { service, digest } => people::release(account, &service, &digest, output).await,
-        Command::Spec(_) | Command::Event { .. } | Command::Local(_) => Ok(Exit::Usage),
+        // Run above, without an account.
+        Command::Spec(_) | Command::Event { .. } | Command::Local(_) | Command::Demo(_) => Ok(Exit::Usage),
     }
 }
 

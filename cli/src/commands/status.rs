@@ -80,9 +80,10 @@ fn word(look: &Look) -> String {
     if !look.plan.steps.is_empty() {
         return "pending".to_owned();
     }
+    let is_live = look.plan.report.iter().any(quiet);
     match telling {
+        None | Some(Note::Quarantined { .. }) if is_live => "live".to_owned(),
         Some(note) => note.to_string().split(':').next().unwrap_or_default().to_owned(),
-        None if look.plan.report.iter().any(quiet) => "live".to_owned(),
         None if matches!(look.facts.service, Fact::Absent) => "absent".to_owned(),
         None => "settling".to_owned(),
     }

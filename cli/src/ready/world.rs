@@ -19,9 +19,9 @@ const DEPLOY: &str = "DeployFunction";
 /// The cluster's name.
 pub(crate) const CLUSTER: &str = "main";
 /// The load balancer's name.
-pub(crate) const LOAD_BALANCER: &str = "main";
+const LOAD_BALANCER: &str = "main";
 /// The instances: id and availability zone. A t3.medium each.
-pub(crate) const INSTANCES: [(&str, &str); 2] =
+const INSTANCES: [(&str, &str); 2] =
     [("i-0a10000000000001a", "eu-central-1a"), ("i-0b20000000000002b", "eu-central-1b")];
 const CPU: u32 = 2048;
 const MEMORY: u32 = 3884;
@@ -85,7 +85,12 @@ fn make_load_balancer(world: &mut World) -> anyhow::Result<()> {
     call(world, ServiceId::ElasticLoadBalancing, "CreateListener", input).map(drop)
 }
 
-fn call(world: &mut World, service: ServiceId, operation: &str, input: Value) -> anyhow::Result<Value> {
+pub(super) fn call(
+    world: &mut World,
+    service: ServiceId,
+    operation: &str,
+    input: Value,
+) -> anyhow::Result<Value> {
     let caller = Caller { access_key: "windlass-local".to_owned() };
     let call = Call { service, operation: operation.to_owned(), input, caller };
     world.call(&call).map_err(|error| anyhow!("{operation}: {}: {}", error.code, error.message))

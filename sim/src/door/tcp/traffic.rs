@@ -73,6 +73,15 @@ impl Traffic {
         lock(&self.summary).clone()
     }
 
+    /// What counts it while it runs: requests sent, and failed.
+    pub fn counter(&self) -> Arc<dyn Fn() -> (u64, u64) + Send + Sync> {
+        let summary = Arc::clone(&self.summary);
+        Arc::new(move || {
+            let summary = lock(&summary);
+            (summary.sent, summary.failed)
+        })
+    }
+
     /// Sends no more, waits for the answers under way, and counts.
     pub async fn stop(self) -> Summary {
         self.stop.send_replace(true);

@@ -1,0 +1,115 @@
+//! The account's commands against `windlass local`: what they print, and how they end.
+//! Ports, digests and times are replaced, so that the words can be compared.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+/// `windlass local` on free ports, ended with the test.
+struct Local {
+    child: Child,
+    variables: BTreeMap<String, String>,
+}
+
+impl Local {
+    fn start(state: &Path) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_windlass"))
+            .args(["local", "--json", "--port", "0", "--alb-port", "0", "--speed", "5", "--state"])
+            .arg(state)
+            .env("WINDLASS_DEPLOY_BINARY", common::deploy_binary())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let mut text = String::new();
+        for line in lines {
+            text.push_str(&line);
+            if line == "}" {
+                break;
+            }
+        }
+        let told: Value = serde_json::from_str(&text).unwrap();
+        let variables = serde_json::from_value(told["variables"].clone()).unwrap();
+        Self { child, variables }
+    }
+
+    /// Exit code, stdout and stderr of a command, with its ways cleared of what changes.
+    fn run(&self, args: &[&str], stdin: &str) -> String {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_windlass"))
+            .args(args)
+            .env_clear()
+            .envs(&self.variables)
+            .env("NO_COLOR", "1")
+            .env("WINDLASS_ACTOR", "ada")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(stdin.as_bytes()).unwrap();
+        let end = child.wait_with_output().unwrap();
+        let out = String::from_utf8(end.stdout).unwrap();
+        let err = String::from_utf8(end.stderr).unwrap();
+        let code = end.status.code().unwrap();
+        format!("$ windlass {}\n{out}{err}(exit {code})\n", args.join(" "))
+    }
+
+    /// Ends it as a shell does, and gives its exit code.
+    fn end(mut self) -> i32 {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.child.wait().unwrap().code().unwrap()
+    }
+}
+
+const SPEC: &str = "cluster: main\nservice: shop\nimage: {repository: shop, policy: {semver: \"1.x\"}}\n";
+
+#[test]
+fn a_person_asks_and_acts() {
+    let dir = tempfile::tempdir().unwrap();
+    let local = Local::start(dir.path());
+    let mut told = String::new();
+    told += &local.run(&["status"], "");
+    told += &local.run(&["apply", "-"], SPEC);
+    told += &local.run(&["apply", "-"], SPEC);
+    told += &local.run(&["apply", "-"], "service: shop\nimage: {}\n");
+    told += &local.run(&["plan", "shop"], "");
+    told += &local.run(&["plan", "--check", "main/shop"], "");
+    told += &local.run(&["hold", "shop", "--reason", "launch day"], "");
+    told += &local.run(&["status"], "");
+    told += &local.run(&["resume", "shop"], "");
+    told += &local.run(&["resume", "shop"], "");
+    told += &local.run(&["release", "shop", "abc"], "");
+    told += &local.run(&["ring", "shop"], "");
+    told += &local.run(&["history", "shop"], "");
+    told += &local.run(&["status", "a/b/c"], "");
+    insta::assert_snapshot!(told);
+    assert_eq!(local.end(), 0, "SIGTERM is a clean end");
+
+    let again = Local::start(dir.path());
+    let status = again.run(&["--json", "status"], "");
+    assert!(status.contains("\"service\": \"main/shop\""), "it came back as it was: {status}");
+    assert_eq!(again.end(), 0);
+}
+
+#[test]
+fn without_a_table_the_error_says_where_to_find_it() {
+    let end = Command::new(env!("CARGO_BIN_EXE_windlass"))
+        .arg("status")
+        .env_clear()
+        .envs([
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+        ])
+        .output()
+        .unwrap();
+    assert_eq!(end.status.code(), Some(3));
+    insta::assert_snapshot!(String::from_utf8(end.stderr).unwrap());
+}
