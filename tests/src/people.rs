@@ -15,9 +15,9 @@ pub fn version(content: &str) -> PushSpec {
     labelled(content, &[])
 }
 
-/// An image that exits with code 3 two seconds after its start.
+/// An image that exits with code 3 half a second after its start, before it answered anything.
 pub fn broken(content: &str) -> PushSpec {
-    labelled(content, &[("sim.crash_secs", "2"), ("sim.crash_code", "3")])
+    labelled(content, &[("sim.crash_secs", "0.5"), ("sim.crash_code", "3")])
 }
 
 /// An image with these labels.

@@ -1,3 +1,11 @@
 //! Push to live: scenarios of the real deploy function over the embedded AWS.
+//!
+//! Each ends with [`windlass_tests::Stage::finish`]: the world is quiet, another sweep only
+//! reads, the invariants of design.md held at every tick, no event is a dead letter.
 
+mod create;
+mod images;
+mod meanwhile;
+mod refusals;
+mod releases_that_fail;
 mod update;
