@@ -120,7 +120,7 @@ pub(crate) enum Command {
         /// The digest, or enough of its first digits
         digest: String,
     },
-    /// Show all of it in half a minute: two applications on two instances, pushes under traffic, a broken release
+    /// Show all of it: two applications on two instances, pushes under traffic, a broken release
     Demo(Demo),
     /// Run the embedded AWS with Windlass in it, until Ctrl-C; prints what to export
     Local(Local),

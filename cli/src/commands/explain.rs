@@ -48,13 +48,13 @@ fn text(look: &Look, wanted: &str) -> String {
         say("in flight", paint(WAITS, format!("{image}, begun {since} ago")));
     }
     if let Some(release) = &state.last_release {
-        say("last release", ended(release));
+        say("last", ended(release));
     }
     for (digest, why) in &look.row.quarantine {
-        say(
-            "quarantine",
-            paint(BAD, format!("{} since {}: {}", digest.short(), words::at(why.at), why.reason)),
-        );
+        // The last release has told its reason already.
+        let told = state.last_release.as_ref().is_some_and(|release| release.digest == *digest);
+        let reason = if told { String::new() } else { format!(": {}", why.reason) };
+        say("quarantine", paint(BAD, format!("{} since {}{reason}", digest.short(), words::at(why.at))));
     }
     if let Some(hold) = &look.row.hold {
         say("hold", paint(WAITS, format!("by {} since {}: {}", hold.by, words::at(hold.at), hold.reason)));
