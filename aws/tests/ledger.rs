@@ -4,6 +4,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use futures::future::join_all;
 use windlass_aws::ledger::{Lease, Ledger, LedgerError, Released, RingResult, StateWrite};
 use windlass_shared::id::{FencingToken, ServiceKey, Timestamp};
@@ -217,6 +218,27 @@ async fn rows_come_by_the_hundred_and_only_those_that_are_there() {
     let rows = ledger.rows(&twice).await.unwrap();
     assert_eq!(rows.len(), 75);
     assert!(rows.values().all(|row| row.rung == 1 && row.key.cluster.as_str() == "main"));
+}
+
+#[tokio::test]
+async fn a_row_that_does_not_read_hides_no_other() {
+    let (dynamo, ledger) = support::table(0).await;
+    let admin = ServiceKey::new("main", "admin");
+    ledger.ring(&key()).await.unwrap();
+    ledger.ring(&admin).await.unwrap();
+    dynamo
+        .update_item()
+        .table_name(ledger.table())
+        .key("pk", AttributeValue::S("service#main/admin".into()))
+        .key("sk", AttributeValue::S("state".into()))
+        .update_expression("SET rung = :text")
+        .expression_attribute_values(":text", AttributeValue::S("often".into()))
+        .send()
+        .await
+        .unwrap();
+    let rows = ledger.rows(&[key(), admin.clone()]).await.unwrap();
+    assert_eq!(rows.keys().collect::<Vec<_>>(), [&key()]);
+    assert!(matches!(ledger.row(&admin).await, Err(LedgerError::Corrupt { .. })));
 }
 
 /// One doorbell's whole life: ring, and if the lease is ours, pass until nobody rang.

@@ -40,19 +40,17 @@ impl Ledger {
     }
 
     /// The rows of many services, side by side by the hundred. Services without a row are
-    /// not in it.
+    /// not in it; nor is a row that does not read, which must not hide the others: whoever
+    /// asks for that one alone is told.
     pub async fn rows(&self, keys: &[ServiceKey]) -> Result<BTreeMap<ServiceKey, ServiceRow>, LedgerError> {
         // BatchGetItem refuses a key that comes twice.
         let keys: Vec<_> = keys.iter().collect::<std::collections::BTreeSet<_>>().into_iter().collect();
         let batches = try_join_all(keys.chunks(BATCH).map(|batch| self.batch(batch))).await?;
-        batches
-            .into_iter()
-            .flatten()
-            .map(|item| {
-                let key = item::service_of_row(&item)?;
-                item::row(key.clone(), &item).map(|row| (key, row))
-            })
-            .collect()
+        let read = |item: Item| {
+            let key = item::service_of_row(&item).ok()?;
+            item::row(key.clone(), &item).ok().map(|row| (key, row))
+        };
+        Ok(batches.into_iter().flatten().filter_map(read).collect())
     }
 
     /// Writes down a pass that did something. Written again, it replaces itself.

@@ -39,10 +39,16 @@ pub(crate) fn clients(
 /// A ledger in an embedded DynamoDB. Calls that are under way at once take turns in an order
 /// that `seed` chooses.
 pub(crate) async fn ledger(seed: u64) -> Ledger {
+    table(seed).await.1
+}
+
+/// The same, beside the client for whoever edits it by hand.
+pub(crate) async fn table(seed: u64) -> (aws_sdk_dynamodb::Client, Ledger) {
     let database = Database::memory().unwrap();
     let clients = clients(move |operation, body| dynamo(&database, operation, body), seed);
     create_table(&clients.dynamo, "ledger").await;
-    Ledger::new(clients.dynamo, "ledger")
+    let ledger = Ledger::new(clients.dynamo.clone(), "ledger");
+    (clients.dynamo, ledger)
 }
 
 async fn create_table(dynamo: &aws_sdk_dynamodb::Client, table: &str) {
