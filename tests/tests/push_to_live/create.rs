@@ -7,7 +7,7 @@ use windlass_shared::names;
 use windlass_sim::{ServiceId, elb};
 use windlass_tests::{ImageDigest, Stage, broken, key, labelled, version};
 
-const SPEC: &str = "
+pub(crate) const SPEC: &str = "
 image: {repository: shop}
 task: {cpu: 128, memory: 256, port: 8080}
 desired: 2

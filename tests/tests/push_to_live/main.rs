@@ -5,7 +5,9 @@
 
 mod create;
 mod images;
+mod kills;
 mod meanwhile;
 mod refusals;
 mod releases_that_fail;
+mod simulation;
 mod update;
