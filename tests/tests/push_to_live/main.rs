@@ -10,4 +10,5 @@ mod meanwhile;
 mod refusals;
 mod releases_that_fail;
 mod simulation;
+mod stage;
 mod update;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use windlass_sim::ServiceId;
-use windlass_tests::account::ByHand;
+use windlass_tests::account::{self, ByHand};
 use windlass_tests::{ImageDigest, Stage, key, version};
 
 /// `shop` with two tasks on version 1 of `shop:latest`, made by hand and tracked by its tag.
@@ -151,5 +151,35 @@ async fn a_hold_stops_and_resume_goes_on() {
     stage.resume(&key("shop")).await;
     stage.until_quiet().await;
     stage.assert_live("shop", &two);
+    stage.finish().await;
+}
+
+/// convox#429: minimum 100 % on a full cluster.
+#[tokio::test(start_paused = true)]
+async fn a_full_cluster_keeps_the_old_version_and_says_what_is_missing() {
+    let mut stage = Stage::new(8).await;
+    stage.door.with(|world| account::instance(world, 3));
+    // A task fills an instance: two for the service, and a third one to roll out on.
+    let huge = |name: &str, desired: u32| ByHand {
+        desired,
+        extra: json!({"memory": "12000"}),
+        ..ByHand::tracking(name, &format!("{name}:latest"))
+    };
+    let one = stage.service_by_hand(&huge("shop", 2)).await;
+    stage.service_by_hand(&ByHand { track: None, ..huge("filler", 1) }).await;
+    stage.traffic.to(stage.now(), "/shop", 10);
+    let two = stage.push("shop", "latest", &version("2"));
+    stage.run_for(Duration::from_secs(5)).await;
+    stage.until_quiet().await;
+    assert_eq!(stage.running("shop"), [one.to_string()].into());
+    let report = stage.report(&key("shop")).await;
+    assert!(report.contains("has insufficient memory available"), "{report}");
+    stage.door.with(|world| account::instance(world, 4));
+    stage.release(&key("shop"), &two).await;
+    stage.run_for(Duration::from_secs(5)).await;
+    stage.until_quiet().await;
+    stage.assert_live("shop", &two);
+    stage.assert_registered("shop", &[&one, &two]);
+    stage.traffic.assert_none_failed();
     stage.finish().await;
 }
