@@ -6,6 +6,7 @@ use serde_json::json;
 use windlass_shared::ledger::Outcome;
 use windlass_sim::ServiceId;
 use windlass_sim::bus::{Delivery, DeliveryFaults};
+use windlass_sim::door::in_process::Latency;
 use windlass_tests::account::{self, ByHand};
 use windlass_tests::{key, labelled, version};
 
@@ -97,4 +98,26 @@ async fn ten_pushes_in_a_burst_cost_few_releases_and_lose_none() {
     assert_eq!(stage.registrations("shop").values().max(), Some(&1));
     stage.traffic.assert_none_failed();
     stage.finish().await;
+}
+
+/// Law 2: whoever holds the lease sees the rings that came meanwhile. No timer and no event of
+/// ECS helps here.
+#[tokio::test(start_paused = true)]
+async fn a_push_during_a_pass_is_seen_by_that_pass() {
+    for gap in (0..2400).step_by(200) {
+        let (mut stage, _) = shop(110 + gap).await;
+        stage.door.with(|world| {
+            world.bus.delivery = DeliveryFaults::new(|event| match event.detail_type() {
+                "ECR Image Action" => Delivery::Copies(vec![Duration::from_millis(100)]),
+                _ => Delivery::Lost,
+            });
+        });
+        stage.door.set_latency(Latency { least: Duration::from_millis(50), most: Duration::from_millis(90) });
+        stage.push("shop", "latest", &version("2"));
+        stage.run_for(Duration::from_millis(gap)).await;
+        let three = stage.push("shop", "latest", &version("3"));
+        stage.run_for(Duration::from_secs(50)).await;
+        stage.assert_live("shop", &three);
+        stage.watch.verdict();
+    }
 }
