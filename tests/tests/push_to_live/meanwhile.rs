@@ -8,7 +8,7 @@ use windlass_sim::ServiceId;
 use windlass_sim::bus::{Delivery, DeliveryFaults};
 use windlass_sim::door::in_process::Latency;
 use windlass_tests::account::{self, ByHand};
-use windlass_tests::{key, labelled, version};
+use windlass_tests::{broken, key, labelled, version};
 
 use super::update::shop;
 
@@ -53,6 +53,28 @@ async fn a_newer_push_takes_the_place_of_a_rollout_under_way() {
     3: live (from 1)
     ");
     stage.traffic.assert_none_failed();
+    stage.finish().await;
+}
+
+/// A release of the lease that finds another ring writes nothing: the pass writes what it saw
+/// before it goes round again.
+#[tokio::test(start_paused = true)]
+async fn rings_while_an_end_is_being_recorded_lose_nothing_of_it() {
+    let (mut stage, one) = shop(107).await;
+    stage.door.with(|world| {
+        world.bus.delivery = DeliveryFaults::new(|event| {
+            if event.source() != "aws.ecs" {
+                return Delivery::Usual;
+            }
+            Delivery::Copies((0..20).map(|n| Duration::from_millis(20 * n)).collect())
+        });
+    });
+    let two = stage.push("shop", "latest", &broken("2"));
+    stage.until_quiet().await;
+    stage.assert_live("shop", &one);
+    let passes = stage.history(&key("shop")).await;
+    let ends = passes.iter().flat_map(|pass| &pass.ended).filter(|release| release.digest == two);
+    assert_eq!(ends.map(|release| release.outcome).collect::<Vec<_>>(), [Outcome::RolledBack]);
     stage.finish().await;
 }
 
