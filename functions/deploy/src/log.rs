@@ -8,7 +8,8 @@ pub fn init() {
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
-        .with_current_span(false).with_span_list(false)
+        .with_current_span(false)
+        .with_span_list(false)
         .with_env_filter(filter)
         .init();
 }
