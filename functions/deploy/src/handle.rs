@@ -60,7 +60,9 @@ pub async fn handle(app: &App, payload: &Value, invocation: &Invocation) -> Resu
     let unknown = incoming.unknown_parts().len();
     let cause = incoming.describe();
     tracing::info!(event = %cause, unknown_parts = unknown, "read an event");
-    let tasks = match event::doorbells(&incoming) {
+    let doorbells = event::doorbells(&incoming);
+    let is_sweep = doorbells == Rings::Sweep;
+    let tasks = match doorbells {
         Rings::Nothing(silence) => {
             tracing::info!(event = %cause, reason = %silence, "rings nothing");
             return Ok(json!({"event": cause, "rings": [], "reason": silence.to_string()}));
@@ -75,7 +77,7 @@ pub async fn handle(app: &App, payload: &Value, invocation: &Invocation) -> Resu
         }
         Rings::Sweep => sweep::tasks(app, &cause).await?,
     };
-    run(app, tasks, invocation, &cause).await
+    run(app, tasks, invocation, &cause, is_sweep).await
 }
 
 /// The services that follow the repository; where none does, the one that its labels ask for.
@@ -108,6 +110,7 @@ async fn run(
     tasks: Vec<Task>,
     invocation: &Invocation,
     cause: &str,
+    is_sweep: bool,
 ) -> Result<Value, HandleError> {
     let total = tasks.len();
     let ends: Vec<(ServiceKey, Result<PassEnd, PassError>)> = futures::stream::iter(tasks)
@@ -120,6 +123,11 @@ async fn run(
     for (key, end) in ends {
         match end {
             Ok(end) => rings.push(json!({"service": key.to_string(), "end": end.to_string()})),
+            // It stands in the row and the history, and was a dead letter when its own event
+            // rang. Each minute's sweep tries again; it need not be one each minute.
+            Err(PassError::Refused(reason)) if is_sweep => {
+                rings.push(json!({"service": key.to_string(), "end": format!("refused: {reason}")}));
+            }
             Err(error) => failed.push((key, error)),
         }
     }

@@ -8,8 +8,9 @@ use crate::id::Timestamp;
 
 /// How many of a service's events are quoted.
 const EVENTS: usize = 3;
-/// DynamoDB's item holds 400 KB; a reason is for reading: this is plenty.
-const LONGEST: usize = 1_500;
+/// DynamoDB's item holds 400 KB, and a row keeps the reason of every digest in quarantine:
+/// room for hundreds of them.
+const LONGEST: usize = 800;
 
 /// Composes the reason of a failed rollout that began at `since`.
 pub fn failure(ecs_reason: &str, facts: &ServiceFacts, since: Timestamp) -> String {

@@ -285,7 +285,7 @@ impl<'a> Planner<'a> {
             return self.refuse(Note::RepositoryMissing { repository: repository.clone() });
         };
         let selection = select(&spec.image.policy, images, &in_force(&self.quarantine, &spec.fingerprint()));
-        for passed in selection.held_back() {
+        for passed in selection.held_back().take(5) {
             if let PassedOverReason::Quarantined { reason } = &passed.reason {
                 self.notes.push(Note::Quarantined {
                     digest: passed.digest.clone(),
