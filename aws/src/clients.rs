@@ -49,6 +49,8 @@ pub struct Clients {
     pub dynamo: aws_sdk_dynamodb::Client,
     /// EventBridge.
     pub events: aws_sdk_eventbridge::Client,
+    /// CloudWatch.
+    pub cloudwatch: aws_sdk_cloudwatch::Client,
     /// The connector under all of them, for what is no AWS API: presigned layer URLs.
     pub http: SharedHttpConnector,
     /// The Region.
@@ -94,6 +96,8 @@ pub struct Endpoints {
     pub dynamo: Option<String>,
     /// `AWS_ENDPOINT_URL_EVENTBRIDGE`
     pub events: Option<String>,
+    /// `AWS_ENDPOINT_URL_CLOUDWATCH`
+    pub cloudwatch: Option<String>,
 }
 
 /// Why there are no clients.
@@ -154,6 +158,7 @@ impl Endpoints {
             ssm: url("AWS_ENDPOINT_URL_SSM"),
             dynamo: url("AWS_ENDPOINT_URL_DYNAMODB"),
             events: url("AWS_ENDPOINT_URL_EVENTBRIDGE"),
+            cloudwatch: url("AWS_ENDPOINT_URL_CLOUDWATCH"),
         }
     }
 
@@ -231,6 +236,7 @@ impl Clients {
             ssm: aws_sdk_ssm::Client::new(&with(&at.ssm)),
             dynamo: aws_sdk_dynamodb::Client::new(&with(&at.dynamo)),
             events: aws_sdk_eventbridge::Client::new(&with(&at.events)),
+            cloudwatch: aws_sdk_cloudwatch::Client::new(&with(&at.cloudwatch)),
             http: connector,
             region: settings.region.clone(),
         }
