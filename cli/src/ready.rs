@@ -79,6 +79,7 @@ impl Ready {
             ("AWS_ACCESS_KEY_ID", "test".to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
             ("WINDLASS_CLOCK", self.local.clock().env()),
+            ("WINDLASS_ALB_ENDPOINT", self.local.alb_url()),
         ] {
             variables.insert(name.to_owned(), value);
         }

@@ -105,7 +105,7 @@ fn forward(world: &World, input: Input) -> Result<Action, ApiError> {
     Ok(Action::Forward { groups, sticky_secs: sticky.map(|sticky| sticky.duration_seconds.unwrap_or(3600)) })
 }
 
-fn check_groups(world: &World, groups: &[WeightedGroup]) -> Result<(), ApiError> {
+pub(super) fn check_groups(world: &World, groups: &[WeightedGroup]) -> Result<(), ApiError> {
     if groups.is_empty() {
         return Err(invalid("A target group ARN must be specified"));
     }

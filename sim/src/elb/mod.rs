@@ -8,6 +8,7 @@
 //! | `usage` | which groups are in use |
 //! | `health` | checks by timers |
 //! | `route` | which target a request goes to |
+//! | `weights` | [`set_weights`]: ECS shifts traffic |
 //! | `view` | what tests and the demo look at |
 //!
 //! It forwards nothing by itself: a door asks [`route`] and carries the bytes. It has no
@@ -30,6 +31,7 @@ mod targets;
 mod tests;
 mod usage;
 mod view;
+mod weights;
 
 use std::collections::BTreeMap;
 
@@ -38,6 +40,7 @@ use serde_json::Value;
 
 pub use route::{RequestHead, RouteDecision, Served, listener_on, listener_ports, request, route};
 pub use view::{GroupView, RuleView, group_arn, rules, target_counts};
+pub use weights::set_weights;
 
 use crate::call::{ApiError, Reply};
 use crate::ecs;

@@ -16,6 +16,8 @@ use super::{
 use crate::ecs::Answer;
 use crate::world::{Config, World};
 
+mod weights;
+
 thread_local! {
     static CONTAINERS: RefCell<BTreeMap<(String, u16), Answer>> = const { RefCell::new(BTreeMap::new()) };
 }

@@ -81,11 +81,12 @@ impl Local {
         );
         let alb_listener = bind(config.alb_port)?;
         let listener = bind(config.port)?;
-        let endpoint = listener.local_addr()?;
+        let (endpoint, first) = (listener.local_addr()?, alb_listener.local_addr()?);
         let mut settings = config.world;
         settings.registry = format!("localhost:{}", endpoint.port());
         let surroundings = Surroundings {
             endpoint: format!("http://{endpoint}"),
+            balancer: format!("http://{first}"),
             region: settings.region.clone(),
             account: settings.account.clone(),
         };
@@ -97,7 +98,6 @@ impl Local {
         let clock = Clock::start(world.now(), config.speed);
         let hub = Arc::new(Hub::new(world, clock, functions));
         let (closing, closed) = watch::channel(false);
-        let first = alb_listener.local_addr()?;
         let alb = Arc::new(Alb::new(Arc::clone(&hub), first, config.alb_port != 0));
         let pages = Arc::new(Endpoint { hub: Arc::clone(&hub), alb: Arc::clone(&alb), address: endpoint });
         let mut tasks = vec![

@@ -155,6 +155,7 @@ fn spawn(hub: &Hub, function: &Function, runtime_api: &str) -> anyhow::Result<Ch
         .env("AWS_ACCESS_KEY_ID", &process.access_key)
         .env("AWS_SECRET_ACCESS_KEY", "local")
         .env("WINDLASS_CLOCK", hub.clock.env())
+        .env("WINDLASS_ALB_ENDPOINT", &surroundings.balancer)
         .envs(environment)
         .envs(&process.env)
         .stdin(Stdio::null())

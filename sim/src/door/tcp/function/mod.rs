@@ -64,6 +64,9 @@ impl FunctionProcess {
 pub(super) struct Surroundings {
     /// `http://127.0.0.1:4566`
     pub(super) endpoint: String,
+    /// Where the load balancer is reached: `http://127.0.0.1:8080`. Its own DNS name
+    /// resolves nowhere outside this process.
+    pub(super) balancer: String,
     /// The Region.
     pub(super) region: String,
     /// The account, for the invoked function's ARN.

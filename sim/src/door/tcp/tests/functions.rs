@@ -35,6 +35,7 @@ fn context(headers: &http::HeaderMap, event: &Value) -> Value {
         "endpoint": std::env::var("AWS_ENDPOINT_URL").unwrap(),
         "key": std::env::var("AWS_ACCESS_KEY_ID").unwrap(),
         "clock": std::env::var("WINDLASS_CLOCK").unwrap(),
+        "balancer": std::env::var("WINDLASS_ALB_ENDPOINT").unwrap(),
         "given": std::env::var("GIVEN").unwrap_or_default(),
     })
 }
@@ -54,6 +55,7 @@ async fn a_function_answers_and_knows_where_it_is() {
     assert_eq!(said["key"], crate::lambda::access_key("echo"));
     assert_eq!(said["arn"], "arn:aws:lambda:eu-central-1:123456789012:function:echo");
     assert_eq!(said["clock"], local.clock().env());
+    assert_eq!(said["balancer"], local.alb_url());
     // A minute of the process's time is fifty of the virtual clock's.
     let deadline: u64 = said["deadline"].as_str().unwrap().parse().unwrap();
     let left = Duration::from_millis(deadline - local.clock().now().0);
