@@ -17,6 +17,7 @@
 //! | room | holds |
 //! |---|---|
 //! | `connector` | the SDK's requests to the world and back |
+//! | `balancer` | plain HTTP to a load balancer's DNS name |
 //! | [`functions`] | invocations as futures, deadlines, kills |
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,6 +33,7 @@ use tokio::time::Instant;
 use crate::time::Time;
 use crate::world::{Effect, World};
 
+mod balancer;
 mod connector;
 pub mod functions;
 

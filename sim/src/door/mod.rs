@@ -2,4 +2,5 @@
 
 #[cfg(feature = "in-process")]
 pub mod in_process;
+mod said;
 pub mod tcp;

@@ -203,6 +203,22 @@ pub(crate) fn answer(world: &World, instance_id: &str, host_port: u16, health: b
     Some(Answer { status, latency_ms: behaviour.latency_ms, task_arn: task.arn.clone() })
 }
 
+/// The container that is bound to (instance, host port), as long as its task has it.
+#[cfg(feature = "in-process")]
+pub(crate) fn container_at(
+    world: &World,
+    instance_id: &str,
+    host_port: u16,
+) -> Option<crate::world::RunningContainer> {
+    let task = world.ecs.instance_by_ec2(instance_id)?.owner_of(host_port)?;
+    lifecycle::effects(world, task).into_iter().find_map(|effect| match effect {
+        crate::world::Effect::StartContainer(it) => {
+            it.ports.iter().any(|(_, host)| *host == host_port).then_some(it)
+        }
+        _ => None,
+    })
+}
+
 /// A share between 0 and 1 for a request at this instant on this port: as good as random,
 /// and the same in every run of a seed, without a state to change.
 fn chance(world: &World, port: u16) -> f64 {

@@ -91,14 +91,13 @@ fn attributes() -> BTreeMap<String, String> {
 
 fn describe_one(world: &World, arn: &str, lb: &LoadBalancer) -> Value {
     let region = &world.config.region;
-    let id = lb.path.rsplit('/').next().unwrap_or_default();
     let zones = lb.subnets.iter().zip('a'..).map(|(subnet, letter)| {
         json!({ "ZoneName": format!("{region}{letter}"), "SubnetId": subnet, "LoadBalancerAddresses": [] })
     });
     json!({
         "LoadBalancerArn": arn,
         "LoadBalancerName": lb.name,
-        "DNSName": format!("{}-{id}.{region}.elb.amazonaws.com", lb.name),
+        "DNSName": lb.dns_name(region),
         "CanonicalHostedZoneId": "Z215JYRZR1TBD5",
         "CreatedTime": lb.created.iso(),
         "Scheme": lb.scheme,

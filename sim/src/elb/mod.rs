@@ -8,6 +8,7 @@
 //! | `usage` | which groups are in use |
 //! | `health` | checks by timers |
 //! | `route` | which target a request goes to |
+//! | `front` | where a load balancer is met, and what it says by itself |
 //! | `weights` | [`set_weights`]: ECS shifts traffic |
 //! | `view` | what tests and the demo look at |
 //!
@@ -17,6 +18,7 @@
 
 mod actions;
 mod conditions;
+mod front;
 mod health;
 mod input;
 mod listeners;
@@ -38,6 +40,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use front::{Front, OwnAnswer, dns_name, front};
 pub use route::{RequestHead, RouteDecision, Served, listener_on, listener_ports, request, route};
 pub use view::{GroupView, RuleView, group_arn, rules, target_counts};
 pub use weights::set_weights;

@@ -1,4 +1,5 @@
-//! The SDK's HTTP connector: a request to the world, its reply back.
+//! The SDK's HTTP connector: a request to the world, its reply back. What is addressed to a
+//! load balancer's DNS name goes to its listener, all else to the AWS APIs and the registry.
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -13,7 +14,7 @@ use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http::{Request, Response};
 
-use super::{Core, functions};
+use super::{Core, balancer, functions};
 use crate::gate::Outcome;
 use crate::{ecr, wire};
 
@@ -67,13 +68,36 @@ async fn exchange(core: &Core, request: Request<Bytes>) -> Result<HttpResponse, 
     tokio::time::sleep(core.latency()).await;
     let kill = functions::next_call();
     kill.before().await;
-    let outcome = effect(core, &request);
+    let begun = begin(core, &request);
     core.touched();
     kill.after().await;
-    tokio::time::sleep(core.latency() + outcome.delay).await;
-    let response = outcome.reply.ok_or_else(|| io("connection reset by peer"))?;
+    let response = match begun? {
+        Begun::Called(outcome) => {
+            tokio::time::sleep(core.latency() + outcome.delay).await;
+            outcome.reply.ok_or_else(|| io("connection reset by peer"))?
+        }
+        Begun::Balanced(taken) => {
+            tokio::time::sleep(taken.takes()).await;
+            let response = taken.end(core).map_err(|error| ConnectorError::user(error.into()))?;
+            tokio::time::sleep(core.latency()).await;
+            response
+        }
+    };
     let response = response.map(SdkBody::from);
     HttpResponse::try_from(response).map_err(|error| ConnectorError::user(error.into()))
+}
+
+/// What a request has become once it has arrived.
+enum Begun {
+    /// An AWS call, or the registry's: done.
+    Called(Outcome<Response<Bytes>>),
+    /// A load balancer's: its target takes its time.
+    Balanced(balancer::Taken),
+}
+
+fn begin(core: &Core, request: &Request<Bytes>) -> Result<Begun, ConnectorError> {
+    let taken = balancer::take(&mut core.world_now(), request);
+    taken.map_or_else(|| Ok(Begun::Called(effect(core, request))), |taken| taken.map(Begun::Balanced))
 }
 
 fn effect(core: &Core, request: &Request<Bytes>) -> Outcome<Response<Bytes>> {
@@ -100,7 +124,7 @@ fn read(request: HttpRequest) -> Result<Request<Bytes>, ConnectorError> {
     Ok(Request::from_parts(parts, body))
 }
 
-fn io(words: &'static str) -> ConnectorError {
+pub(super) fn io(words: &'static str) -> ConnectorError {
     ConnectorError::io(words.into())
 }
 

@@ -16,6 +16,8 @@ use crate::gate::{Counts, Fault};
 use crate::lambda::{self, Ended, Function};
 use crate::world::Config;
 
+mod balancer;
+
 fn start() -> InProcess {
     InProcess::start(World::new(Config { seed: 7, ..Config::default() }))
 }

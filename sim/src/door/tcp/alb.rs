@@ -24,7 +24,7 @@ use super::http::{Body, Cut, bind, full, serve, text};
 use super::hub::Hub;
 use super::lock;
 use super::proxy::{Hop, Proxy};
-use crate::elb::{RequestHead, RouteDecision, listener_on, listener_ports, route};
+use crate::elb::{OwnAnswer, RequestHead, RouteDecision, listener_on, listener_ports, route};
 
 /// How soon a new listener's port is opened, in real time.
 const LOOK: Duration = Duration::from_millis(100);
@@ -148,18 +148,16 @@ impl Alb {
         request: Request<Incoming>,
         hop: Hop,
     ) -> Response<Body> {
-        match decision {
-            RouteDecision::Forward { target_id, port, .. } => {
-                match self.hub.containers.address(&target_id, port) {
-                    Some(target) => self.proxy.forward(request, target, hop).await,
-                    None => text(StatusCode::BAD_GATEWAY, "502 Bad Gateway"),
-                }
-            }
-            RouteDecision::Fixed { status, content_type, body } => fixed(status, content_type, body),
-            RouteDecision::Redirect { status, location } => redirect(status, &location),
-            RouteDecision::NoHealthyTarget { .. } => {
-                text(StatusCode::SERVICE_UNAVAILABLE, "503 Service Temporarily Unavailable")
-            }
+        if let Some(answer) = decision.own_answer() {
+            return own(answer);
+        }
+        let target = match &decision {
+            RouteDecision::Forward { target_id, port, .. } => self.hub.containers.address(target_id, *port),
+            _ => None,
+        };
+        match target {
+            Some(target) => self.proxy.forward(request, target, hop).await,
+            None => text(StatusCode::BAD_GATEWAY, "502 Bad Gateway"),
         }
     }
 }
@@ -185,20 +183,14 @@ fn head(request: &Request<Incoming>, client: SocketAddr) -> RequestHead {
     }
 }
 
-fn fixed(status: u16, content_type: Option<String>, body: Option<String>) -> Response<Body> {
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-    let mut response = text(status, body.unwrap_or_default());
-    if let Some(Ok(kind)) = content_type.map(HeaderValue::try_from) {
-        response.headers_mut().insert(header::CONTENT_TYPE, kind);
-    }
-    response
-}
-
-fn redirect(status: u16, location: &str) -> Response<Body> {
-    let mut response = Response::new(full(""));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::FOUND);
-    if let Ok(location) = HeaderValue::from_str(location) {
-        response.headers_mut().insert(header::LOCATION, location);
+/// What the load balancer says by itself.
+fn own(answer: OwnAnswer) -> Response<Body> {
+    let mut response = Response::new(full(answer.body));
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    for (name, value) in answer.headers {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(name, value);
+        }
     }
     response
 }

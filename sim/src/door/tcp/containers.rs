@@ -17,13 +17,13 @@ use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::clock::Clock;
 use super::http::{Body, bind, json};
 use super::lock;
+use crate::door::said;
 use crate::time::Time;
 use crate::world::RunningContainer;
 
@@ -137,20 +137,9 @@ impl App {
     async fn answer(&self, request: &Request<Incoming>) -> Response<Body> {
         let container = &self.container;
         tokio::time::sleep(Duration::from_millis(container.behaviour.latency_ms)).await;
-        let mut response = json(
-            self.status(),
-            &json!({
-                "service": container.service,
-                "digest": container.digest,
-                "tags": container.tags,
-                "task": container.task_arn,
-                "instance": container.instance_id,
-                "path": request.uri().path(),
-                "body": container.behaviour.body,
-            }),
-        );
-        for (name, value) in [("x-task", &container.task_arn), ("x-digest", &container.digest)] {
-            if let Ok(value) = HeaderValue::from_str(value) {
+        let mut response = json(self.status(), &said::body(container, request.uri().path()));
+        for (name, value) in said::headers(container) {
+            if let Ok(value) = HeaderValue::from_str(&value) {
                 response.headers_mut().insert(name, value);
             }
         }

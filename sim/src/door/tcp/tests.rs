@@ -45,10 +45,11 @@ fn container(local: &Local, host_port: u16, behaviour: Behaviour) -> RunningCont
     }
 }
 
+mod balancer;
 mod containers;
 mod endpoint;
 mod functions;
-mod rollout;
+pub(in crate::door) mod rollout;
 
 /// A function's binary: a script that runs this test binary as the fake function.
 fn fake(dir: &Path, name: &str) -> FunctionProcess {

@@ -9,7 +9,7 @@ use crate::ecr::{PushSpec, ensure_repository, push_image};
 use crate::ecs::{InstanceSpec, add_instance};
 use crate::{Config, World};
 
-pub(super) fn call(world: &mut World, service: ServiceId, operation: &str, input: Value) -> Value {
+pub(in crate::door) fn call(world: &mut World, service: ServiceId, operation: &str, input: Value) -> Value {
     let caller = Caller { access_key: "AKIATEST".into() };
     let call = Call { service, operation: operation.into(), input, caller };
     world.call(&call).unwrap_or_else(|error| panic!("{operation}: {error:?}"))
@@ -17,7 +17,7 @@ pub(super) fn call(world: &mut World, service: ServiceId, operation: &str, input
 
 /// Two instances, a load balancer with a listener on port 80 and one on 8443, and the
 /// service `shop` with two tasks of `shop:1` behind `/shop*`.
-pub(super) fn furnish(world: &mut World) {
+pub(in crate::door) fn furnish(world: &mut World) {
     use ServiceId::{Ecs, ElasticLoadBalancing as Elb};
     call(world, Ecs, "CreateCluster", json!({ "clusterName": "main" }));
     for n in 1..=2 {
@@ -66,7 +66,7 @@ pub(super) fn furnish(world: &mut World) {
     });
     call(world, Elb, "CreateRule", rule);
     ensure_repository(world, "shop");
-    let definition = release(world, "1");
+    let definition = release(world, "1", [("sim.body", "1")]);
     let service = json!({
         "cluster": "main", "serviceName": "shop", "taskDefinition": definition, "desiredCount": 2,
         "loadBalancers": [{ "targetGroupArn": group, "containerName": "web", "containerPort": 80 }],
@@ -75,9 +75,13 @@ pub(super) fn furnish(world: &mut World) {
     call(world, Ecs, "CreateService", service);
 }
 
-/// Pushes `shop:<version>` and registers a task definition for it.
-fn release(world: &mut World, version: &str) -> Value {
-    let labels = PushSpec { content: version.into(), ..PushSpec::labelled([("sim.body", version)]) };
+/// Pushes `shop:<version>` with these labels and registers a task definition for it.
+pub(in crate::door) fn release<const N: usize>(
+    world: &mut World,
+    version: &str,
+    labels: [(&str, &str); N],
+) -> Value {
+    let labels = PushSpec { content: version.into(), ..PushSpec::labelled(labels) };
     push_image(world, "shop", &[version], &labels).unwrap();
     let image = format!("{}/shop:{version}", world.config.registry);
     let input = json!({ "family": "shop", "containerDefinitions": [{
@@ -94,7 +98,7 @@ fn settled(local: &Local) -> bool {
     deployments.len() == 1 && deployments[0]["rolloutState"] == "COMPLETED"
 }
 
-async fn settle(local: &Local) {
+pub(super) async fn settle(local: &Local) {
     let waited = async {
         while !settled(local) {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -103,7 +107,7 @@ async fn settle(local: &Local) {
     tokio::time::timeout(Duration::from_mins(1), waited).await.expect("the rollout ends within a minute");
 }
 
-async fn furnished(state_dir: Option<PathBuf>) -> Local {
+pub(super) async fn furnished(state_dir: Option<PathBuf>) -> Local {
     let world = Config { throttling: false, ..Config::default() };
     let config =
         LocalConfig { port: 0, alb_port: 0, speed: 50.0, state_dir, world, ..LocalConfig::default() };
@@ -122,7 +126,7 @@ async fn a_new_version_comes_up_without_a_failed_request() {
     settle(&local).await;
     let traffic = Traffic::start(local.alb_url(), vec!["/shop".into(), "/shop/cart".into()], 200.0);
     let updated = local.with(|world| {
-        let definition = release(world, "2");
+        let definition = release(world, "2", [("sim.body", "2")]);
         let input = json!({ "cluster": "main", "service": "shop", "taskDefinition": definition });
         call(world, ServiceId::Ecs, "UpdateService", input)
     });
