@@ -23,6 +23,9 @@ pub enum ServiceId {
     Sts,
     /// Lambda (Invoke).
     Lambda,
+    /// CloudWatch's metrics and alarms. Its credential scope is `monitoring`; IAM's actions
+    /// say `cloudwatch`, and so does this.
+    CloudWatch,
 }
 
 impl ServiceId {
@@ -37,6 +40,7 @@ impl ServiceId {
             Self::DynamoDb => "dynamodb",
             Self::Sts => "sts",
             Self::Lambda => "lambda",
+            Self::CloudWatch => "cloudwatch",
         }
     }
 }

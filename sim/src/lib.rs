@@ -8,8 +8,8 @@
 //! | [`call`] | a call, its reply, an API error |
 //! | [`gate`] | the one place through which every call passes: faults, throttling, the log of calls |
 //! | [`world`] | the state, the timers, `call` and `advance` |
-//! | [`wire`] | awsJson and Query/XML to and from [`call::Call`] |
-//! | [`ecs`] [`ecr`] [`elb`] [`ssm`] [`bus`] [`lambda`] [`dynamo`] [`sts`] | the services |
+//! | [`wire`] | awsJson, CBOR and Query/XML to and from [`call::Call`] |
+//! | [`ecs`] [`ecr`] [`elb`] [`ssm`] [`bus`] [`lambda`] [`cloudwatch`] [`dynamo`] [`sts`] | the services |
 //! | [`behaviour`] | what a container does, by its image's labels |
 //! | [`template`] | a SAM template, made in a world |
 //! | [`door`] | in process (for the SDK) and over TCP |
@@ -17,6 +17,7 @@
 pub mod behaviour;
 pub mod bus;
 pub mod call;
+pub mod cloudwatch;
 pub mod door;
 pub mod dynamo;
 pub mod ecr;

@@ -1,16 +1,18 @@
-//! AWS's wire protocols, to and from [`Call`]s: awsJson 1.0 and 1.1, Query/XML, and the
-//! one REST call of Lambda. It knows nothing of what an operation does.
+//! AWS's wire protocols, to and from [`Call`]s: awsJson 1.0 and 1.1, Query/XML, RPC v2 over
+//! CBOR, and the one REST call of Lambda. It knows nothing of what an operation does.
 //!
 //! | service | protocol | told by |
 //! |---|---|---|
 //! | ECS, ECR, SSM, EventBridge | awsJson 1.1 | `X-Amz-Target` |
 //! | DynamoDB | awsJson 1.0 | `X-Amz-Target` |
 //! | ELBv2, STS | Query/XML | the form's `Action` and `Version` |
+//! | CloudWatch | rpc-v2-cbor, awsJson 1.0 | `smithy-protocol`, `X-Amz-Target` |
 //! | Lambda | REST-JSON | the path |
 //!
 //! [`serve`] does all of it; [`decode`] and [`encode`] are its halves, for a door that
 //! must let time pass between them.
 
+mod cbor;
 mod json;
 mod query;
 mod rest;
@@ -54,29 +56,56 @@ pub fn decode(
 ) -> Result<Call, HttpReply> {
     let decoded = if rest::claims(uri) {
         rest::decode(method, uri, headers, body)
+    } else if cbor::claims(headers) {
+        cbor::decode(uri, body)
     } else if headers.contains_key("x-amz-target") {
         json::decode(headers, body)
     } else {
         query::decode(uri, headers, body)
     };
+    let dialect = Dialect::of(headers);
     match decoded {
         Ok((service, operation, input)) => {
             Ok(Call { service, operation, input, caller: caller(uri, headers) })
         }
-        Err((service, error)) => Err(encode_for(service, "", Err(error), stamp)),
+        Err((service, error)) => Err(encode_for(service, dialect, "", Err(error), stamp)),
+    }
+}
+
+/// Which of a service's protocols a request speaks: the reply speaks the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// The one of the table above.
+    Usual,
+    /// RPC v2 over CBOR.
+    Cbor,
+}
+
+impl Dialect {
+    /// The dialect of a request.
+    pub fn of(headers: &HeaderMap) -> Self {
+        if cbor::claims(headers) { Self::Cbor } else { Self::Usual }
     }
 }
 
 /// Encodes the reply to `call`.
-pub fn encode(call: &Call, reply: Reply, stamp: &Stamp) -> HttpReply {
-    encode_for(call.service, &call.operation, reply, stamp)
+pub fn encode(call: &Call, dialect: Dialect, reply: Reply, stamp: &Stamp) -> HttpReply {
+    encode_for(call.service, dialect, &call.operation, reply, stamp)
 }
 
-fn encode_for(service: ServiceId, operation: &str, reply: Reply, stamp: &Stamp) -> HttpReply {
+fn encode_for(
+    service: ServiceId,
+    dialect: Dialect,
+    operation: &str,
+    reply: Reply,
+    stamp: &Stamp,
+) -> HttpReply {
     let mut http = match service {
+        _ if dialect == Dialect::Cbor => cbor::encode(reply),
         ServiceId::ElasticLoadBalancing | ServiceId::Sts => query::encode(service, operation, reply, stamp),
         ServiceId::Lambda => rest::encode(reply),
         ServiceId::DynamoDb => json::encode("application/x-amz-json-1.0", reply),
+        ServiceId::CloudWatch => json::encode_query_compatible(reply),
         ServiceId::Ecs | ServiceId::Ecr | ServiceId::Ssm | ServiceId::Events => {
             json::encode("application/x-amz-json-1.1", reply)
         }
@@ -97,7 +126,10 @@ pub fn serve(
 ) -> Outcome<HttpReply> {
     let stamp = world.stamp();
     match decode(method, uri, headers, body, &stamp) {
-        Ok(call) => world.serve(&call).map(|reply| encode(&call, reply, &stamp)),
+        Ok(call) => {
+            let dialect = Dialect::of(headers);
+            world.serve(&call).map(|reply| encode(&call, dialect, reply, &stamp))
+        }
         Err(refusal) => Outcome::at_once(refusal),
     }
 }

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::behaviour::Behaviour;
 use crate::bus::Bus;
 use crate::call::{Call, Reply, ServiceId};
+use crate::cloudwatch::CloudWatch;
 use crate::dynamo::Dynamo;
 use crate::ecr::Ecr;
 use crate::ecs::Ecs;
@@ -26,7 +27,7 @@ use crate::lambda::{Invocation, Lambda};
 use crate::ssm::Ssm;
 use crate::time::Time;
 use crate::wire::Stamp;
-use crate::{bus, ecr, ecs, elb, gate, lambda, ssm, sts};
+use crate::{bus, cloudwatch, ecr, ecs, elb, gate, lambda, ssm, sts};
 
 /// What a world is made with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -81,6 +82,8 @@ pub struct World {
     pub bus: Bus,
     /// Lambda's queues.
     pub lambda: Lambda,
+    /// CloudWatch.
+    pub cloudwatch: CloudWatch,
     /// DynamoDB.
     pub dynamo: Dynamo,
     /// What the door has to do, oldest first.
@@ -166,6 +169,7 @@ impl World {
             ssm: Ssm::default(),
             bus: Bus::default(),
             lambda: Lambda::default(),
+            cloudwatch: CloudWatch::default(),
             dynamo: Dynamo::in_memory(),
             effects: VecDeque::new(),
             config,
@@ -262,5 +266,6 @@ fn dispatch(world: &mut World, call: &Call) -> Reply {
         ServiceId::Lambda => lambda::handle(world, &call.operation, &call.input),
         ServiceId::DynamoDb => world.dynamo.handle(&call.operation, &call.input),
         ServiceId::Sts => sts::handle(world, call),
+        ServiceId::CloudWatch => cloudwatch::handle(world, &call.operation, &call.input),
     }
 }

@@ -105,6 +105,7 @@ pub fn internal(service: ServiceId) -> ApiError {
         ServiceId::Ssm | ServiceId::DynamoDb => "InternalServerError",
         ServiceId::Events => "InternalException",
         ServiceId::Lambda => "ServiceException",
+        ServiceId::CloudWatch => "InternalServiceError",
     };
     ApiError::server(code, "Service Unavailable. Please try again later.")
 }

@@ -101,7 +101,9 @@ fn denied(world: &World, call: &Call, action: &str, why: &str) -> ApiError {
     let on = resource(&call.input).unwrap_or("*");
     let message = format!("User: {who} is not authorized to perform: {action} on resource: {on} {why}");
     match call.service {
-        ServiceId::ElasticLoadBalancing => ApiError::client("AccessDenied", message).with_status(403),
+        ServiceId::ElasticLoadBalancing | ServiceId::CloudWatch => {
+            ApiError::client("AccessDenied", message).with_status(403)
+        }
         ServiceId::Lambda => ApiError::client("AccessDeniedException", message).with_status(403),
         _ => ApiError::client("AccessDeniedException", message),
     }

@@ -1,6 +1,6 @@
 //! AWS's API rates: token buckets per account and Region, shared within a category.
-//! Numbers: ECS and ELBv2 by their "request throttling" pages; ECR, Systems Manager and
-//! EventBridge by their quota pages.
+//! Numbers: ECS and ELBv2 by their "request throttling" pages; ECR, Systems Manager,
+//! EventBridge and CloudWatch by their quota pages.
 
 use std::collections::BTreeMap;
 
@@ -60,7 +60,9 @@ impl Buckets {
 /// What the service says to a call too many.
 pub(super) fn error(service: ServiceId) -> ApiError {
     match service {
-        ServiceId::ElasticLoadBalancing | ServiceId::Sts => ApiError::client("Throttling", "Rate exceeded"),
+        ServiceId::ElasticLoadBalancing | ServiceId::Sts | ServiceId::CloudWatch => {
+            ApiError::client("Throttling", "Rate exceeded")
+        }
         ServiceId::Lambda => ApiError::client("TooManyRequestsException", "Rate exceeded").with_status(429),
         _ => ApiError::client("ThrottlingException", "Rate exceeded"),
     }
@@ -79,6 +81,7 @@ fn categories(service: ServiceId, operation: &str) -> Vec<Category> {
             _ => category("events", 50, 50),
         }],
         ServiceId::Lambda => vec![category("lambda", 100, 100)],
+        ServiceId::CloudWatch => vec![cloudwatch(operation)],
         // On-demand tables take more than a test's load; STS allows 600 a second.
         ServiceId::DynamoDb | ServiceId::Sts => Vec::new(),
     }
@@ -159,6 +162,22 @@ fn ecr(operation: &str) -> Category {
         "UploadLayerPart" => category("ecr UploadLayerPart", 500, 500),
         "PutImage" => category("ecr PutImage", 10, 10),
         _ => category("ecr", 100, 100),
+    }
+}
+
+/// By CloudWatch's quota page; a second's worth is the burst.
+fn cloudwatch(operation: &str) -> Category {
+    match operation {
+        "DescribeAlarms" => category("cloudwatch DescribeAlarms", 9, 9),
+        "GetMetricData" => category("cloudwatch GetMetricData", 50, 50),
+        "GetMetricStatistics" => category("cloudwatch GetMetricStatistics", 400, 400),
+        "ListMetrics" => category("cloudwatch ListMetrics", 25, 25),
+        "PutMetricData" => category("cloudwatch PutMetricData", 500, 500),
+        "PutMetricAlarm" => category("cloudwatch PutMetricAlarm", 3, 3),
+        "PutCompositeAlarm" => category("cloudwatch PutCompositeAlarm", 3, 3),
+        "DeleteAlarms" => category("cloudwatch DeleteAlarms", 3, 3),
+        "SetAlarmState" => category("cloudwatch SetAlarmState", 3, 3),
+        _ => category("cloudwatch", 20, 20),
     }
 }
 

@@ -7,12 +7,13 @@ use super::{Decoded, HttpReply};
 use crate::call::{ApiError, Reply, ServiceId};
 
 /// `X-Amz-Target` is `<prefix>.<operation>`.
-const PREFIXES: [(&str, ServiceId); 5] = [
+const PREFIXES: [(&str, ServiceId); 6] = [
     ("AmazonEC2ContainerServiceV20141113", ServiceId::Ecs),
     ("AmazonEC2ContainerRegistry_V20150921", ServiceId::Ecr),
     ("AmazonSSM", ServiceId::Ssm),
     ("AWSEvents", ServiceId::Events),
     ("DynamoDB_20120810", ServiceId::DynamoDb),
+    ("GraniteServiceVersion20100801", ServiceId::CloudWatch),
 ];
 
 pub(super) fn decode(headers: &HeaderMap, body: &[u8]) -> Decoded {
@@ -56,7 +57,22 @@ pub(super) fn encode(content_type: &'static str, reply: Reply) -> HttpReply {
     HttpReply { status, headers, body: body.to_string().into() }
 }
 
-fn error(error: ApiError) -> Value {
+/// A service that once spoke Query: the code that clients go by is in a header of its own.
+pub(super) fn encode_query_compatible(reply: Reply) -> HttpReply {
+    let header = reply.as_ref().err().map(query_error);
+    let mut http = encode("application/x-amz-json-1.0", reply);
+    http.headers.extend(header.map(|value| ("x-amzn-query-error", value)));
+    http
+}
+
+/// `<code>;Sender`
+pub(super) fn query_error(error: &ApiError) -> String {
+    let kind = if error.status < 500 { "Sender" } else { "Receiver" };
+    format!("{};{kind}", error.code)
+}
+
+/// An error's members, its code among them.
+pub(super) fn error(error: ApiError) -> Value {
     let mut members: Map<String, Value> = error.extra.map(|extra| *extra).unwrap_or_default();
     members.insert("__type".into(), error.code.into());
     members.insert("message".into(), error.message.into());

@@ -90,7 +90,8 @@ fn xml_replies_are_as_aws_writes_them() {
         "Rules": [{"RuleArn": "a&b", "IsDefault": false, "Priority": "1", "Gone": null, "Conditions": []}],
         "NextMarker": null,
     });
-    let reply = encode(&call(ServiceId::ElasticLoadBalancing, "DescribeRules"), Ok(output), &stamp());
+    let reply =
+        encode(&call(ServiceId::ElasticLoadBalancing, "DescribeRules"), Dialect::Usual, Ok(output), &stamp());
     assert_eq!(
         text(&reply),
         "<DescribeRulesResponse xmlns=\"http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/\">\
@@ -101,7 +102,8 @@ fn xml_replies_are_as_aws_writes_them() {
     assert!(reply.headers.contains(&("date", "Sun, 06 Nov 1994 08:49:37 GMT".into())));
 
     let refused = Err(ApiError::client("PriorityInUse", "Priority '1' is currently in use"));
-    let reply = encode(&call(ServiceId::ElasticLoadBalancing, "CreateRule"), refused, &stamp());
+    let reply =
+        encode(&call(ServiceId::ElasticLoadBalancing, "CreateRule"), Dialect::Usual, refused, &stamp());
     assert_eq!(reply.status, 400);
     assert!(text(&reply).contains(
         "<Error><Type>Sender</Type><Code>PriorityInUse</Code>\
@@ -114,7 +116,8 @@ fn json_errors_carry_their_code_twice_and_their_members() {
     let mut extra = serde_json::Map::new();
     extra.insert("CancellationReasons".into(), json!([{"Code": "None"}]));
     let error = ApiError::client("TransactionCanceledException", "cancelled").with_extra(extra);
-    let reply = encode(&call(ServiceId::DynamoDb, "TransactWriteItems"), Err(error), &stamp());
+    let reply =
+        encode(&call(ServiceId::DynamoDb, "TransactWriteItems"), Dialect::Usual, Err(error), &stamp());
     let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
     assert_eq!(
         body,
@@ -136,6 +139,6 @@ fn lambdas_invoke_has_its_payload_as_body() {
         .unwrap();
     let call = read(request).unwrap();
     assert_eq!(call.input, json!({"FunctionName": "deploy", "InvocationType": "Event", "Payload": {"a": 1}}));
-    let reply = encode(&call, Ok(json!({"StatusCode": 202})), &stamp());
+    let reply = encode(&call, Dialect::Usual, Ok(json!({"StatusCode": 202})), &stamp());
     assert_eq!((reply.status, text(&reply)), (202, ""));
 }

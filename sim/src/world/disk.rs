@@ -37,6 +37,8 @@ struct Saved {
     ssm: crate::ssm::Ssm,
     bus: crate::bus::Bus,
     lambda: crate::lambda::Lambda,
+    #[serde(default)] // a state from before there was one
+    cloudwatch: crate::cloudwatch::CloudWatch,
 }
 
 /// The same, borrowed.
@@ -53,6 +55,7 @@ struct Saving<'a> {
     ssm: &'a crate::ssm::Ssm,
     bus: &'a crate::bus::Bus,
     lambda: &'a crate::lambda::Lambda,
+    cloudwatch: &'a crate::cloudwatch::CloudWatch,
 }
 
 impl World {
@@ -110,14 +113,27 @@ impl World {
     }
 
     fn fill(&mut self, saved: Saved) {
-        let Saved { format: _, config: _, now, sequence, rng, timers, ecs, elb, ssm, bus, lambda } = saved;
+        let Saved {
+            format: _,
+            config: _,
+            now,
+            sequence,
+            rng,
+            timers,
+            ecs,
+            elb,
+            ssm,
+            bus,
+            lambda,
+            cloudwatch,
+        } = saved;
         (self.now, self.sequence, self.rng) = (now, sequence, rng);
         self.timers = timers.into_iter().map(std::cmp::Reverse).collect();
         (self.ecs, self.elb, self.ssm, self.bus) = (ecs, elb, ssm, bus);
         for function in lambda.functions().cloned().collect::<Vec<_>>() {
             crate::lambda::install(self, function); // so that the gate knows its role
         }
-        self.lambda = lambda;
+        (self.lambda, self.cloudwatch) = (lambda, cloudwatch);
     }
 
     fn saving(&self) -> Saving<'_> {
@@ -135,6 +151,7 @@ impl World {
             ssm: &self.ssm,
             bus: &self.bus,
             lambda: &self.lambda,
+            cloudwatch: &self.cloudwatch,
         }
     }
 }

@@ -76,13 +76,14 @@ impl Endpoint {
             Ok(decoded) => decoded,
             Err(refusal) => return Ok(Response::<Bytes>::from(refusal).map(full)),
         };
+        let dialect = wire::Dialect::of(request.headers());
         let outcome = self.hub.with(|world| world.serve(&at_the_gate(&call)));
         tokio::time::sleep(outcome.delay.div_f64(self.hub.clock.speed())).await;
         let mut reply = outcome.reply.ok_or(Cut)?;
         if is_invoke_and_wait(&call) && reply.is_ok() {
             reply = self.invoke(&call, &stamp).await;
         }
-        Ok(Response::<Bytes>::from(wire::encode(&call, reply, &stamp)).map(full))
+        Ok(Response::<Bytes>::from(wire::encode(&call, dialect, reply, &stamp)).map(full))
     }
 
     /// Invoke with `RequestResponse`: the caller waits, nothing is tried again.
