@@ -18,7 +18,6 @@ use crate::error::Failure;
 use crate::ledger::{Ledger, LedgerError};
 use crate::observe::convert::fact;
 use crate::observe::repository::{self, ImageQuery};
-use crate::observe::rounds::blank;
 use crate::observe::service::live;
 use crate::observe::{Observer, parameters};
 
@@ -84,7 +83,7 @@ impl Observer {
                 let facts = ServiceFacts {
                     parameter: parameters.get(&key).cloned().map_or(Fact::Absent, Fact::Known),
                     service: live.get(&key).cloned().unwrap_or(Fact::Absent),
-                    ..blank(&key)
+                    ..ServiceFacts::not_asked(key.clone())
                 };
                 Glimpse { row: rows.remove(&key), facts }
             })

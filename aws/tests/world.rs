@@ -293,6 +293,7 @@ async fn every_fact_of_a_tracked_service_is_known() {
         route,
         stopped_tasks,
         service_deployments,
+        ..
     } = seen.facts;
     assert_eq!(parameter, Fact::Absent);
     let service = service.known().unwrap();

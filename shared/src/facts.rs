@@ -101,6 +101,106 @@ pub struct ServiceFacts {
     /// ECS's service deployments since the rollout in flight was begun, read when
     /// the deployment's own id cannot be found among the live ones.
     pub service_deployments: Fact<Vec<ServiceDeployment>>,
+    /// The ECS service of Windlass's own canary, read where the spec or the rollout in flight
+    /// has one.
+    pub canary: Fact<LiveService>,
+    /// The alarms that the spec names, by name.
+    pub alarms: BTreeMap<String, Fact<AlarmState>>,
+    /// What people stopped: everywhere, and cluster by cluster.
+    pub stops: Fact<Stops>,
+    /// The cluster's own parameter (`/windlass/clusters/<cluster>`), as text.
+    pub cluster_parameter: Fact<ParameterText>,
+    /// The scan of the chosen image, read where the spec has a `scan` section.
+    pub scan: Fact<ScanFacts>,
+    /// The service that this one follows, read where the spec has an `after` section.
+    pub upstream: Fact<Upstream>,
+    /// The task that runs before the rollout, read once it was started.
+    pub pre_deploy: Fact<PreDeployTask>,
+}
+
+impl ServiceFacts {
+    /// Facts of which nothing was asked yet.
+    pub fn not_asked(key: ServiceKey) -> Self {
+        Self {
+            key,
+            cluster: Fact::NotAsked,
+            parameter: Fact::NotAsked,
+            service: Fact::NotAsked,
+            live_task_definition: Fact::NotAsked,
+            newest_revision: Fact::NotAsked,
+            repository: Fact::NotAsked,
+            images: Fact::NotAsked,
+            inspected: BTreeMap::new(),
+            route: Fact::NotAsked,
+            stopped_tasks: Fact::NotAsked,
+            service_deployments: Fact::NotAsked,
+            canary: Fact::NotAsked,
+            alarms: BTreeMap::new(),
+            stops: Fact::NotAsked,
+            cluster_parameter: Fact::NotAsked,
+            scan: Fact::NotAsked,
+            upstream: Fact::NotAsked,
+            pre_deploy: Fact::NotAsked,
+        }
+    }
+}
+
+/// CloudWatch's `StateValue`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlarmState {
+    /// `OK`
+    Ok,
+    /// `ALARM`
+    Alarm,
+    /// `INSUFFICIENT_DATA`
+    InsufficientData,
+}
+
+/// What people stopped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct Stops {
+    /// Everything.
+    pub everywhere: Option<crate::ledger::Hold>,
+    /// One cluster.
+    pub clusters: BTreeMap<ClusterName, crate::ledger::Hold>,
+}
+
+/// The scan of an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScanFacts {
+    /// The image that was scanned.
+    pub digest: ImageDigest,
+    /// `COMPLETE`, `ACTIVE` (enhanced scanning), `IN_PROGRESS`, `PENDING`, `FAILED`, …
+    pub status: String,
+    /// Why, where ECR says.
+    pub detail: String,
+    /// How many findings of each severity.
+    pub findings: BTreeMap<crate::spec::Severity, u32>,
+}
+
+/// A service that another one follows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upstream {
+    /// Which.
+    pub key: ServiceKey,
+    /// What is settled there, and since when.
+    pub settled: Option<crate::ledger::Settled>,
+    /// What was settled there before, newest first.
+    pub before: Vec<crate::ledger::Settled>,
+    /// Its tasks: healthy now (running as many as wanted, nothing rolling out).
+    pub steady: bool,
+}
+
+/// The task before a rollout.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreDeployTask {
+    /// Its ARN.
+    pub arn: String,
+    /// `PENDING`, `RUNNING`, `STOPPED`, …
+    pub last_status: String,
+    /// How it ended, once it is STOPPED.
+    pub stopped: Option<StoppedTask>,
 }
 
 /// The parameter that holds a spec.
@@ -295,6 +395,10 @@ pub struct RouteFacts {
     pub target_group: Fact<TargetGroup>,
     /// How many targets of that group are healthy, and how many there are.
     pub health: Fact<TargetHealth>,
+    /// Its second group, by its name: the canary's, or ECS's alternate one.
+    pub second_group: Fact<TargetGroup>,
+    /// The second group's targets.
+    pub second_health: Fact<TargetHealth>,
 }
 
 /// A listener rule.
@@ -308,6 +412,12 @@ pub struct Rule {
     pub conditions: RuleConditions,
     /// Where it forwards to, with weights; empty for a fixed response or a redirect.
     pub forwards: Vec<(TargetGroupArn, u32)>,
+    /// For how long a client stays with the group it first got.
+    #[serde(default)]
+    pub stickiness_secs: Option<u32>,
+    /// Rewrites before it forwards.
+    #[serde(default)]
+    pub rewrites: Vec<crate::spec::Rewrite>,
     /// Its tags, where they were read.
     pub tags: BTreeMap<String, String>,
 }

@@ -30,6 +30,11 @@ pub struct ServiceRow {
     pub hold: Option<Hold>,
     /// Digests that failed and are not redeployed until a person says so.
     pub quarantine: BTreeMap<ImageDigest, Quarantine>,
+    /// What people ordered. An order stays until another takes its place; whether it was
+    /// carried out stands in [`Marks::done`].
+    pub orders: Orders,
+    /// The newest verdict of `functions/verify`.
+    pub verdict: Option<Verdict>,
     /// What passes wrote, under the lease.
     pub state: ServiceState,
 }
@@ -44,8 +49,120 @@ impl ServiceRow {
             token: FencingToken::default(),
             hold: None,
             quarantine: BTreeMap::new(),
+            orders: Orders::default(),
+            verdict: None,
             state: ServiceState::default(),
         }
+    }
+
+    /// The bypass that no rollout has used up yet.
+    pub fn pending_bypass(&self) -> Option<&Order> {
+        self.orders.bypass.as_ref().filter(|order| is_new(order, self.state.marks.done.bypass))
+    }
+
+    /// The rollback that is to be carried out.
+    pub fn pending_rollback(&self) -> Option<&RollbackOrder> {
+        self.orders.rollback.as_ref().filter(|it| is_new(&it.order, self.state.marks.done.rollback))
+    }
+
+    /// The answer to this question, where a person has given one.
+    pub fn answer_to(&self, question: &str) -> Option<&Answer> {
+        self.orders.answer.as_ref().filter(|answer| answer.question == question)
+    }
+}
+
+fn is_new(order: &Order, done: Option<Timestamp>) -> bool {
+    done.is_none_or(|done| order.at > done)
+}
+
+/// What people ordered, each the newest of its kind. Written without the lease.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct Orders {
+    /// The next rollout passes freeze windows and stops by.
+    pub bypass: Option<Order>,
+    /// Yes or no to what waits for a person.
+    pub answer: Option<Answer>,
+    /// Back to what ran before.
+    pub rollback: Option<RollbackOrder>,
+}
+
+/// Who ordered something, why and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// Who.
+    pub by: Actor,
+    /// Why.
+    pub reason: String,
+    /// When: two orders of one kind are told apart by it.
+    pub at: Timestamp,
+}
+
+/// A person's answer to a [`Question`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// The question's id.
+    pub question: String,
+    /// Yes, or no.
+    pub approve: bool,
+    /// Who, why, when.
+    pub order: Order,
+}
+
+/// A rollback by hand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RollbackOrder {
+    /// To what.
+    pub to: RollbackTo,
+    /// Who, why, when.
+    pub order: Order,
+}
+
+/// What a rollback by hand goes back to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RollbackTo {
+    /// What was settled before what runs; what runs, where a rollout goes on.
+    Previous,
+    /// This image.
+    Digest(ImageDigest),
+    /// This revision.
+    Revision(TaskDefinitionArn),
+}
+
+/// What `functions/verify` found of a new revision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Of which stage of which rollout: an id that the asker chose.
+    pub stage: String,
+    /// The image that was looked at.
+    pub digest: ImageDigest,
+    /// What it came to.
+    pub judgement: Judgement,
+    /// Each check with what was found, in words.
+    pub findings: Vec<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What a verification came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Judgement {
+    /// Every check was good.
+    Passed,
+    /// One was not.
+    Failed,
+    /// It cannot be said yet: too few requests, or nothing could be asked.
+    Undecided,
+}
+
+impl std::fmt::Display for Judgement {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Undecided => "undecided",
+        })
     }
 }
 
@@ -74,6 +191,8 @@ pub struct ServiceState {
     pub looked_at: Option<Timestamp>,
     /// The release that ended last, for `status` and `explain`.
     pub last_release: Option<Release>,
+    /// What passes noted for later ones.
+    pub marks: Marks,
 }
 
 impl Default for ServiceState {
@@ -89,8 +208,120 @@ impl Default for ServiceState {
             last_report: Vec::new(),
             looked_at: None,
             last_release: None,
+            marks: Marks::default(),
         }
     }
+}
+
+/// What passes note for later ones, beside the rollout itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(default)]
+pub struct Marks {
+    /// Which orders were carried out.
+    pub done: DoneOrders,
+    /// What was settled before [`ServiceState::settled`], newest first, at most [`KEPT_SETTLED`].
+    pub before: Vec<Settled>,
+    /// A rollback by hand: this is wanted until something newer than what it left is pushed.
+    pub pin: Option<Pin>,
+    /// What waits for a person's answer.
+    pub question: Option<Question>,
+    /// What was made ready for a rollout that has not begun.
+    pub prepared: Option<Prepared>,
+    /// Tasks that ran before rollouts, newest first, at most [`KEPT_TASKS`]: each digest's once.
+    pub pre_deployed: Vec<PreDeployed>,
+}
+
+/// How many settled releases are kept to go back to.
+pub const KEPT_SETTLED: usize = 10;
+/// How many tasks before rollouts are remembered.
+pub const KEPT_TASKS: usize = 20;
+
+/// Up to which order of each kind they were carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(default)]
+pub struct DoneOrders {
+    /// Bypasses.
+    pub bypass: Option<Timestamp>,
+    /// Rollbacks.
+    pub rollback: Option<Timestamp>,
+}
+
+/// A rollback by hand that holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pin {
+    /// What is wanted.
+    pub to: Settled,
+    /// What it left: only something newer ends the pin.
+    pub left: ImageDigest,
+    /// When that was pushed, for the policies that go by it.
+    pub left_pushed_at: Option<Timestamp>,
+    /// The tag that it was chosen by, for the policies that go by it.
+    pub left_tag: Option<ImageTag>,
+    /// Who, why, when.
+    pub order: Order,
+}
+
+/// Something that waits for a person's yes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// Names it, so that an answer to an older one is none: `rollout sha256:…`, a hook's id.
+    pub id: String,
+    /// In words: `begin the rollout of 1.2.0`.
+    pub what: String,
+    /// The image.
+    pub digest: ImageDigest,
+    /// Since when.
+    pub since: Timestamp,
+    /// When silence becomes an answer.
+    pub expires: Option<Timestamp>,
+}
+
+/// A yes that was given, for the record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// To what, in words.
+    pub what: String,
+    /// Who, why, when.
+    pub order: Order,
+}
+
+/// What was made ready for a rollout that has not begun.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prepared {
+    /// The image.
+    pub digest: ImageDigest,
+    /// The spec's hash.
+    pub spec: String,
+    /// Since when this image is being made ready: scans and tasks time out by it.
+    pub since: Timestamp,
+    /// Given so far.
+    #[serde(default)]
+    pub approvals: Vec<Approval>,
+}
+
+/// A task that ran before a rollout.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreDeployed {
+    /// The image.
+    pub digest: ImageDigest,
+    /// Its token: a task that a dead pass started is found by it.
+    pub token: String,
+    /// The task; `None` until `RunTask` answered.
+    pub task: Option<String>,
+    /// When it was started.
+    pub started_at: Timestamp,
+    /// How it ended; `None` while it runs.
+    pub ended: Option<PreDeployEnd>,
+}
+
+/// How a task before a rollout ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PreDeployEnd {
+    /// With exit code 0.
+    Succeeded,
+    /// In any other way, in words.
+    Failed(String),
 }
 
 /// Where a service's route was last seen.
@@ -164,8 +395,20 @@ pub struct Settled {
     /// The repository it was chosen from.
     #[serde(default)]
     pub repository: Option<RepositoryName>,
+    /// Where its rules led when it was settled: what a rollback restores.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<RecordedRule>,
     /// Since when.
     pub at: Timestamp,
+}
+
+/// A rule as it was when a release was settled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedRule {
+    /// The rule.
+    pub rule: RuleArn,
+    /// Where it led, with weights.
+    pub forwards: Vec<(TargetGroupArn, u32)>,
 }
 
 /// A rollout that was begun. Written before `UpdateService`, so that a function
@@ -195,6 +438,95 @@ pub struct InFlight {
     /// The repository it was chosen from.
     #[serde(default)]
     pub repository: Option<RepositoryName>,
+    /// In which manner.
+    #[serde(default)]
+    pub manner: Manner,
+    /// Windlass's own canary: where it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<CanaryState>,
+    /// It is being given up, for this reason; its end was not yet seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_up: Option<String>,
+    /// Who said yes to what.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<Approval>,
+    /// What verifications found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verdicts: Vec<Verdict>,
+}
+
+impl InFlight {
+    /// What is settled once it is live.
+    pub fn settled(&self, task_definition: TaskDefinitionArn, now: Timestamp) -> Settled {
+        Settled {
+            digest: self.digest.clone(),
+            tag: self.tag.clone(),
+            pushed_at: self.pushed_at,
+            task_definition,
+            spec: self.spec.clone(),
+            policy: self.policy.clone(),
+            repository: self.repository.clone(),
+            rules: Vec::new(),
+            at: now,
+        }
+    }
+
+    /// The record of its end.
+    pub fn ended(&self, outcome: Outcome, reason: Option<String>, now: Timestamp) -> Release {
+        Release {
+            digest: self.digest.clone(),
+            tag: self.tag.clone(),
+            from_digest: self.from_digest.clone(),
+            task_definition: self.task_definition.clone(),
+            deployment: self.deployment.clone(),
+            outcome,
+            reason,
+            pushed_at: self.pushed_at,
+            started_at: self.started_at,
+            ended_at: now,
+            manner: self.manner,
+            approvals: self.approvals.clone(),
+            verdicts: self.verdicts.clone(),
+        }
+    }
+}
+
+/// In which manner a rollout goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Manner {
+    /// Task by task, by ECS.
+    #[default]
+    Rolling,
+    /// All at once, by ECS.
+    BlueGreen,
+    /// Two steps, by ECS.
+    EcsCanary,
+    /// Equal steps, by ECS.
+    Linear,
+    /// Any steps at a fraction of the capacity, by Windlass.
+    Canary,
+}
+
+impl std::fmt::Display for Manner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Rolling => "rolling",
+            Self::BlueGreen => "blue/green",
+            Self::EcsCanary => "canary by ECS",
+            Self::Linear => "linear",
+            Self::Canary => "canary",
+        })
+    }
+}
+
+/// Where Windlass's own canary stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CanaryState {
+    /// Index into the spec's steps; their number once the canary is being promoted.
+    pub step: usize,
+    /// Since when this step's share is carried; `None` while its tasks come up.
+    pub since: Option<Timestamp>,
 }
 
 /// How a release ended.
@@ -245,6 +577,15 @@ pub struct Release {
     pub started_at: Timestamp,
     /// When its end was seen.
     pub ended_at: Timestamp,
+    /// In which manner.
+    #[serde(default)]
+    pub manner: Manner,
+    /// Who said yes to what.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<Approval>,
+    /// What verifications found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verdicts: Vec<Verdict>,
 }
 
 /// One pass that did something.

@@ -12,6 +12,16 @@ pub const TAG_SERVICE: &str = "windlass:service";
 /// AWS's limit for a target group's name.
 pub const TARGET_GROUP_NAME_MAX: usize = 32;
 
+/// The ECS service of a service's own canary: `<service>-canary`.
+pub fn canary(key: &ServiceKey) -> ServiceKey {
+    ServiceKey::new(key.cluster.as_str(), format!("{}-canary", key.service))
+}
+
+/// The name of a service's second target group: its canary's, or ECS's alternate one.
+pub fn second_target_group(key: &ServiceKey) -> String {
+    target_group(&canary(key))
+}
+
 /// The name of a service's target group: `<service, cut>-<8 hex of sha256(cluster/service)>`.
 ///
 /// Cutting alone collides (two services whose names share 32 characters); the hash is

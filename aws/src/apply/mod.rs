@@ -21,10 +21,11 @@ mod rule;
 mod service;
 mod target_group;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 
 use futures::join;
-use windlass_shared::deploy::plan::{Made as From, Plan, Step, StepOutcome};
+use windlass_shared::deploy::plan::{Made as From, Part, Plan, RuleAction, Step, StepOutcome};
 use windlass_shared::deploy::record::Made;
 use windlass_shared::facts::{FailureKind, LiveService};
 use windlass_shared::id::{DeploymentId, ServiceKey, TargetGroupArn, TaskDefinitionArn};
@@ -46,9 +47,17 @@ pub async fn apply(
     generation: u64,
     intent: impl Future<Output = Result<(), LedgerError>>,
 ) -> Result<Made, LedgerError> {
-    let mut run = Run { clients, key: &plan.key, generation, seen: None, made: Made::default(), group: None };
+    let mut run = Run {
+        clients,
+        key: &plan.key,
+        generation,
+        seen: None,
+        made: Made::default(),
+        groups: BTreeMap::new(),
+    };
     let early = plan.steps.first().filter(|step| !begins_rollout(step));
-    let is_update = plan.steps.iter().any(|step| matches!(step, Step::UpdateService { .. }));
+    let is_update =
+        plan.steps.iter().any(|step| matches!(step, Step::UpdateService { part: Part::Main, .. }));
     let look = async { if is_update { Some(describe(&clients.ecs, &plan.key).await) } else { None } };
     let (first, intent, seen) = join!(run.early(early), intent, look);
     run.seen = seen;
@@ -74,7 +83,7 @@ struct Did {
 enum Product {
     Nothing,
     TaskDefinition(TaskDefinitionArn),
-    TargetGroup(TargetGroupArn),
+    TargetGroup(String, TargetGroupArn),
     Rollout { task_definition: TaskDefinitionArn, deployment: Option<DeploymentId> },
 }
 
@@ -98,7 +107,8 @@ struct Run<'a> {
     /// The service as it was just before its update.
     seen: Option<Result<Option<LiveService>, Failure>>,
     made: Made,
-    group: Option<TargetGroupArn>,
+    /// The target groups that its steps made, by name.
+    groups: BTreeMap<String, TargetGroupArn>,
 }
 
 impl Run<'_> {
@@ -122,24 +132,39 @@ impl Run<'_> {
                 register::register(self.clients, family, content).await
             }
             Step::CreateTargetGroup(spec) => target_group::create(self.clients, self.key, spec).await,
-            Step::CreateRule { listener, priority, conditions, target_group, parked: _, tags } => {
-                match self.group(target_group) {
-                    Ok(group) => {
-                        rule::create(self.clients, listener, *priority, conditions, group, tags).await.into()
+            Step::CreateRule { listener, priority, conditions, action, rewrites, tags, .. } => {
+                match self.action(action) {
+                    Ok(action) => {
+                        let wanted = rule::Wanted { conditions, action: &action, rewrites };
+                        rule::create(self.clients, listener, *priority, wanted, tags).await.into()
                     }
                     Err(did) => did,
                 }
             }
-            Step::SetRuleConditions { rule, expected, conditions } => {
-                rule::set_conditions(self.clients, rule, expected, conditions).await.into()
-            }
-            Step::CreateService(spec) => self.create_service(spec).await,
-            Step::UpdateService { expected, task_definition, settings } => {
-                match self.revision(task_definition) {
-                    Ok(revision) => self.update_service(expected, revision, settings.as_ref()).await,
+            Step::ModifyRule { expected, change } => {
+                match change.action.as_ref().map(|action| self.action(action)).transpose() {
+                    Ok(action) => rule::modify(self.clients, expected, change, action.as_ref()).await.into(),
                     Err(did) => did,
                 }
             }
+            Step::CreateService(spec) => self.create_service(spec).await,
+            Step::UpdateService { part, expected, task_definition, settings } => {
+                match self.revision(task_definition) {
+                    Ok(revision) => self.update_service(*part, expected, revision, settings.as_ref()).await,
+                    Err(did) => did,
+                }
+            }
+            Step::SetPriorities { .. }
+            | Step::DeleteRule { .. }
+            | Step::DeleteTargetGroup { .. }
+            | Step::Scale { .. }
+            | Step::DeleteService { .. }
+            | Step::StopRollout { .. }
+            | Step::AnswerHook { .. }
+            | Step::RunTask(_)
+            | Step::StartScan { .. }
+            | Step::AskVerdict(_)
+            | Step::Deregister { .. } => unplanned(step),
         }
     }
 
@@ -147,7 +172,9 @@ impl Run<'_> {
         match did.product {
             Product::Nothing => {}
             Product::TaskDefinition(arn) => self.made.task_definition = Some(arn),
-            Product::TargetGroup(arn) => self.group = Some(arn),
+            Product::TargetGroup(name, arn) => {
+                self.groups.insert(name, arn);
+            }
             Product::Rollout { task_definition, deployment } => {
                 self.made.task_definition = Some(task_definition);
                 self.made.deployment = deployment;
@@ -158,25 +185,44 @@ impl Run<'_> {
 
     /// The revision that a step is to use.
     fn revision<'s>(&'s self, from: &'s From<TaskDefinitionArn>) -> Result<&'s TaskDefinitionArn, Did> {
-        resolve(from, self.made.task_definition.as_ref(), "a revision")
+        resolve(from, |_| self.made.task_definition.as_ref(), "a revision")
     }
 
     /// The target group that a step is to use.
     fn group<'s>(&'s self, from: &'s From<TargetGroupArn>) -> Result<&'s TargetGroupArn, Did> {
-        resolve(from, self.group.as_ref(), "a target group")
+        resolve(from, |name| self.groups.get(name), "a target group")
+    }
+
+    /// The action that a rule is to have, with the groups that were made.
+    fn action(&self, action: &RuleAction) -> Result<rule::Action, Did> {
+        let forwards = action.forwards.iter();
+        let forwards = forwards.map(|to| Ok((self.group(&to.group)?.clone(), to.weight)));
+        Ok(rule::Action {
+            forwards: forwards.collect::<Result<_, Did>>()?,
+            stickiness_secs: action.stickiness_secs,
+        })
     }
 }
 
+/// A step that no plan of this version has.
+fn unplanned(step: &Step) -> Did {
+    let reason = format!("this version cannot {step}; this is a fault of Windlass");
+    StepOutcome::Failed { kind: FailureKind::Invalid, reason }.into()
+}
+
 /// A plan whose step refers to something that no earlier step makes is refused, not guessed at.
-fn resolve<'s, T>(from: &'s From<T>, made: Option<&'s T>, what: &str) -> Result<&'s T, Did> {
-    match (from, made) {
-        (From::Already(arn), _) | (From::ByThisPlan, Some(arn)) => Ok(arn),
-        (From::ByThisPlan, None) => Err(StepOutcome::Failed {
-            kind: FailureKind::Invalid,
-            reason: format!(
-                "the plan names {what} that none of its steps makes; this is a fault of Windlass"
-            ),
-        }
-        .into()),
+fn resolve<'s, T>(
+    from: &'s From<T>,
+    made: impl FnOnce(&str) -> Option<&'s T>,
+    what: &str,
+) -> Result<&'s T, Did> {
+    match from {
+        From::Already(arn) => Ok(arn),
+        From::ByThisPlan(name) => made(name).ok_or_else(|| {
+            let reason = format!(
+                "the plan names {what} ({name}) that none of its steps makes; this is a fault of Windlass"
+            );
+            StepOutcome::Failed { kind: FailureKind::Invalid, reason }.into()
+        }),
     }
 }

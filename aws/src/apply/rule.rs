@@ -1,16 +1,18 @@
-//! Making a listener rule, and giving one of ours other conditions.
+//! Making a listener rule, and changing one of ours.
 
 use std::collections::BTreeMap;
 
 use aws_sdk_elasticloadbalancingv2::types::{
-    Action, ActionTypeEnum, HostHeaderConditionConfig, HttpHeaderConditionConfig,
-    HttpRequestMethodConditionConfig, PathPatternConditionConfig, QueryStringConditionConfig,
-    QueryStringKeyValuePair, RuleCondition,
+    self as elb, ActionTypeEnum, ForwardActionConfig, HostHeaderConditionConfig, HostHeaderRewriteConfig,
+    HttpHeaderConditionConfig, HttpRequestMethodConditionConfig, PathPatternConditionConfig,
+    QueryStringConditionConfig, QueryStringKeyValuePair, RewriteConfig, RuleCondition, RuleTransform,
+    TargetGroupStickinessConfig, TargetGroupTuple, TransformTypeEnum, UrlRewriteConfig,
 };
-use windlass_shared::deploy::plan::StepOutcome;
+use windlass_shared::deploy::plan::{RuleChange, StepOutcome};
 use windlass_shared::deploy::route::same;
 use windlass_shared::facts::{FailureKind, Rule, RuleConditions};
-use windlass_shared::id::{ListenerArn, RuleArn, TargetGroupArn};
+use windlass_shared::id::{ListenerArn, TargetGroupArn};
+use windlass_shared::spec::{Rewrite, RewriteOf};
 
 use super::outcome::{refused, unseen};
 use super::target_group::tags as elb_tags;
@@ -23,24 +25,38 @@ use crate::observe::route;
 const CREATE: &str = "elasticloadbalancing:CreateRule";
 const MODIFY: &str = "elasticloadbalancing:ModifyRule";
 
+/// A rule's action, its groups known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Action {
+    pub(super) forwards: Vec<(TargetGroupArn, u32)>,
+    pub(super) stickiness_secs: Option<u32>,
+}
+
+/// A rule to make.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub(super) conditions: &'a RuleConditions,
+    pub(super) action: &'a Action,
+    pub(super) rewrites: &'a [Rewrite],
+}
+
 /// Makes the rule. A priority that was taken meanwhile is `Stale`, unless by this very rule.
 pub(super) async fn create(
     clients: &Clients,
     listener: &ListenerArn,
     priority: u32,
-    conditions: &RuleConditions,
-    group: &TargetGroupArn,
+    wanted: Wanted<'_>,
     tags: &BTreeMap<String, String>,
 ) -> StepOutcome {
     let doing = format!("making rule {priority} on {listener}");
-    let action = Action::builder().r#type(ActionTypeEnum::Forward).target_group_arn(group.as_str()).build();
     let sent = clients
         .elb
         .create_rule()
         .listener_arn(listener.as_str())
         .priority(int(priority))
-        .set_conditions(Some(written(conditions)))
-        .actions(action)
+        .set_conditions(Some(written(wanted.conditions)))
+        .actions(forward(wanted.action))
+        .set_transforms((!wanted.rewrites.is_empty()).then(|| transforms(wanted.rewrites)))
         .set_tags(Some(elb_tags(tags)))
         .customize()
         .config_override(aws_sdk_elasticloadbalancingv2::config::Builder::new().retry_config(no_retry()))
@@ -56,7 +72,7 @@ pub(super) async fn create(
         Err(look) => return unseen(&doing, &failure, &look),
     };
     match there {
-        Some(rule) if is_this(&rule, conditions, group) => StepOutcome::AlreadyDone,
+        Some(rule) if is_this(&rule, wanted) => StepOutcome::AlreadyDone,
         Some(rule) => StepOutcome::Stale {
             expected: format!("priority {priority} to be free"),
             found: format!("rule {}", rule.arn),
@@ -69,31 +85,54 @@ pub(super) async fn create(
     }
 }
 
-fn is_this(rule: &Rule, conditions: &RuleConditions, group: &TargetGroupArn) -> bool {
-    same(&rule.conditions, conditions) && rule.forwards.iter().all(|(to, _)| to == group)
+fn is_this(rule: &Rule, wanted: Wanted<'_>) -> bool {
+    same(&rule.conditions, wanted.conditions) && does(rule, wanted.action) && rule.rewrites == wanted.rewrites
 }
 
-/// Gives the rule these conditions. ModifyRule has no conditional write, so the rule is
-/// looked at first: the window in which a person's change could be lost is one call wide.
-pub(super) async fn set_conditions(
+/// Whether the rule forwards as wanted, whatever the order of its groups.
+fn does(rule: &Rule, action: &Action) -> bool {
+    let sorted = |forwards: &[(TargetGroupArn, u32)]| {
+        // The weight of a rule's only group means nothing.
+        let mut all = forwards.to_vec();
+        if let [(_, weight)] = all.as_mut_slice() {
+            *weight = 1;
+        }
+        all.sort();
+        all
+    };
+    sorted(&rule.forwards) == sorted(&action.forwards) && rule.stickiness_secs == action.stickiness_secs
+}
+
+/// Changes the rule. ModifyRule has no conditional write, so the rule is looked at first:
+/// the window in which a person's change could be lost is one call wide.
+pub(super) async fn modify(
     clients: &Clients,
-    rule: &RuleArn,
-    expected: &RuleConditions,
-    conditions: &RuleConditions,
+    expected: &Rule,
+    change: &RuleChange,
+    action: Option<&Action>,
 ) -> StepOutcome {
-    let doing = format!("setting the conditions of rule {rule}");
-    match route::rule_by_arn(&clients.elb, rule).await {
+    let doing = format!("changing rule {}", expected.arn);
+    let is_as_wanted = |now: &Rule| {
+        change.conditions.as_ref().is_none_or(|wanted| same(&now.conditions, wanted))
+            && action.is_none_or(|wanted| does(now, wanted))
+            && change.rewrites.as_ref().is_none_or(|wanted| now.rewrites == *wanted)
+    };
+    match route::rule_by_arn(&clients.elb, &expected.arn).await {
         Err(failure) => return refused(&doing, &failure),
         Ok(None) => return stale(expected, "no such rule".to_owned()),
-        Ok(Some(now)) if same(&now.conditions, conditions) => return StepOutcome::AlreadyDone,
-        Ok(Some(now)) if !same(&now.conditions, expected) => return stale(expected, words(&now.conditions)),
+        Ok(Some(now)) if is_as_wanted(&now) => return StepOutcome::AlreadyDone,
+        Ok(Some(now)) if !is_same(&now, expected) => return stale(expected, words(&now)),
         Ok(Some(_)) => {}
     }
+    let rewrites = change.rewrites.as_deref();
     let sent = clients
         .elb
         .modify_rule()
-        .rule_arn(rule.as_str())
-        .set_conditions(Some(written(conditions)))
+        .rule_arn(expected.arn.as_str())
+        .set_conditions(change.conditions.as_ref().map(written))
+        .set_actions(action.map(|action| vec![forward(action)]))
+        .set_transforms(rewrites.filter(|rewrites| !rewrites.is_empty()).map(transforms))
+        .set_reset_transforms(rewrites.filter(|rewrites| rewrites.is_empty()).map(|_| true))
         .customize()
         .config_override(aws_sdk_elasticloadbalancingv2::config::Builder::new().retry_config(no_retry()))
         .send()
@@ -103,18 +142,61 @@ pub(super) async fn set_conditions(
         Err(failure) if failure.kind == FailureKind::Unknown => failure,
         Err(failure) => return refused(&doing, &failure),
     };
-    match route::rule_by_arn(&clients.elb, rule).await {
-        Ok(Some(now)) if same(&now.conditions, conditions) => StepOutcome::Done,
+    match route::rule_by_arn(&clients.elb, &expected.arn).await {
+        Ok(Some(now)) if is_as_wanted(&now) => StepOutcome::Done,
         Ok(_) => refused(&doing, &failure),
         Err(look) => unseen(&doing, &failure, &look),
     }
 }
 
-fn stale(expected: &RuleConditions, found: String) -> StepOutcome {
+fn is_same(now: &Rule, expected: &Rule) -> bool {
+    let action = Action { forwards: expected.forwards.clone(), stickiness_secs: expected.stickiness_secs };
+    same(&now.conditions, &expected.conditions) && does(now, &action) && now.rewrites == expected.rewrites
+}
+
+fn forward(action: &Action) -> elb::Action {
+    let groups = action.forwards.iter().map(|(group, weight)| {
+        TargetGroupTuple::builder().target_group_arn(group.as_str()).weight(int(*weight)).build()
+    });
+    let stickiness = action
+        .stickiness_secs
+        .map(|secs| TargetGroupStickinessConfig::builder().enabled(true).duration_seconds(int(secs)).build());
+    let config = ForwardActionConfig::builder()
+        .set_target_groups(Some(groups.collect()))
+        .set_target_group_stickiness_config(stickiness)
+        .build();
+    elb::Action::builder().r#type(ActionTypeEnum::Forward).forward_config(config).build()
+}
+
+fn transforms(rewrites: &[Rewrite]) -> Vec<RuleTransform> {
+    rewrites.iter().map(transform).collect()
+}
+
+fn transform(rewrite: &Rewrite) -> RuleTransform {
+    let config = RewriteConfig::builder().regex(&rewrite.regex).replace(&rewrite.replace).build();
+    let transform = RuleTransform::builder();
+    match rewrite.of {
+        RewriteOf::Url => transform
+            .r#type(TransformTypeEnum::UrlRewrite)
+            .url_rewrite_config(UrlRewriteConfig::builder().rewrites(config).build()),
+        RewriteOf::Host => transform
+            .r#type(TransformTypeEnum::HostHeaderRewrite)
+            .host_header_rewrite_config(HostHeaderRewriteConfig::builder().rewrites(config).build()),
+    }
+    .build()
+}
+
+fn stale(expected: &Rule, found: String) -> StepOutcome {
     StepOutcome::Stale { expected: words(expected), found }
 }
 
-fn words(conditions: &RuleConditions) -> String {
+fn words(rule: &Rule) -> String {
+    let forwards: Vec<String> =
+        rule.forwards.iter().map(|(group, weight)| format!("{group} {weight}")).collect();
+    format!("{} → {}", conditions_in_words(&rule.conditions), forwards.join(", "))
+}
+
+fn conditions_in_words(conditions: &RuleConditions) -> String {
     let mut parts = Vec::new();
     for (name, values) in [
         ("host", &conditions.hosts),

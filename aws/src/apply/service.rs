@@ -6,7 +6,7 @@ use aws_sdk_ecs::types::{
     AssignPublicIp, AwsVpcConfiguration, DeploymentAlarms, DeploymentCircuitBreaker, DeploymentConfiguration,
     LoadBalancer, NetworkConfiguration, Service, Tag,
 };
-use windlass_shared::deploy::plan::{CreateServiceSpec, RolloutSettings, StepOutcome};
+use windlass_shared::deploy::plan::{CreateServiceSpec, Part, RolloutSettings, StepOutcome};
 use windlass_shared::facts::{FailureKind, LiveService};
 use windlass_shared::id::{DeploymentId, ServiceKey, TargetGroupArn, TaskDefinitionArn};
 use windlass_shared::names::short_hash;
@@ -34,19 +34,21 @@ impl Run<'_> {
             Ok(group) => group,
             Err(did) => return did,
         };
-        let doing = format!("making service {}", self.key);
-        let failure = match self.send_create(spec, revision, group).await {
-            Ok(made) => return rollout(StepOutcome::Done, revision, &made),
+        let key = spec.part.of(self.key);
+        let doing = format!("making service {key}");
+        let rollout = |outcome, now: &LiveService| rollout(spec.part, outcome, revision, now);
+        let failure = match self.send_create(&key, spec, revision, group).await {
+            Ok(made) => return rollout(StepOutcome::Done, &made),
             Err(failure) if matches!(failure.kind, FailureKind::Unknown | FailureKind::Conflict) => failure,
             Err(failure) => return refused(&doing, &failure).into(),
         };
-        match describe(&self.clients.ecs, self.key).await {
+        match describe(&self.clients.ecs, &key).await {
             Ok(Some(there)) if is_active(&there) && there.task_definition == *revision => {
-                rollout(StepOutcome::AlreadyDone, revision, &there)
+                rollout(StepOutcome::AlreadyDone, &there)
             }
             Ok(Some(there)) if is_active(&there) => StepOutcome::Stale {
                 expected: "no such service".to_owned(),
-                found: format!("{} with {}", self.key, there.task_definition.short()),
+                found: format!("{key} with {}", there.task_definition.short()),
             }
             .into(),
             Ok(_) => refused(&doing, &failure).into(),
@@ -56,6 +58,7 @@ impl Run<'_> {
 
     async fn send_create(
         &self,
+        key: &ServiceKey,
         spec: &CreateServiceSpec,
         revision: &TaskDefinitionArn,
         group: Option<&TargetGroupArn>,
@@ -73,8 +76,8 @@ impl Run<'_> {
             .clients
             .ecs
             .create_service()
-            .cluster(self.key.cluster.as_str())
-            .service_name(self.key.service.as_str())
+            .cluster(key.cluster.as_str())
+            .service_name(key.service.as_str())
             .task_definition(revision.as_str())
             .desired_count(int(spec.desired))
             .set_load_balancers(balancer.map(|balancer| vec![balancer]))
@@ -82,7 +85,7 @@ impl Run<'_> {
             .deployment_configuration(configuration(&spec.settings))
             .set_network_configuration(spec.network.as_ref().map(network))
             .set_tags(Some(tags(&spec.tags)))
-            .client_token(client_token(self.key, self.generation))
+            .client_token(client_token(key, self.generation))
             .customize()
             .config_override(aws_sdk_ecs::config::Builder::new().retry_config(no_retry()))
             .send()
@@ -94,33 +97,39 @@ impl Run<'_> {
     /// Points the service at the revision, if it still wants `expected`.
     pub(super) async fn update_service(
         &self,
+        part: Part,
         expected: &TaskDefinitionArn,
         revision: &TaskDefinitionArn,
         settings: Option<&RolloutSettings>,
     ) -> Did {
-        let doing = format!("pointing {} at {}", self.key, revision.short());
-        match &self.seen {
-            Some(Err(failure)) => {
+        let key = part.of(self.key);
+        let doing = format!("pointing {key} at {}", revision.short());
+        let rollout = |outcome, now: &LiveService| rollout(part, outcome, revision, now);
+        let looked = match (part, &self.seen) {
+            (Part::Main, Some(seen)) => seen.clone(),
+            _ => describe(&self.clients.ecs, &key).await,
+        };
+        match looked {
+            Err(failure) => {
                 return StepOutcome::Waiting { reason: format!("{doing}: looking first: {failure}") }.into();
             }
-            Some(Ok(Some(now))) if is_active(now) && now.task_definition == *revision => {
-                return rollout(StepOutcome::AlreadyDone, revision, now);
+            Ok(Some(now)) if is_active(&now) && now.task_definition == *revision => {
+                return rollout(StepOutcome::AlreadyDone, &now);
             }
-            Some(Ok(Some(now))) if is_active(now) && now.task_definition == *expected => {}
-            Some(Ok(now)) => return stale(expected, now.as_ref()).into(),
-            None => return stale(expected, None).into(),
+            Ok(Some(now)) if is_active(&now) && now.task_definition == *expected => {}
+            Ok(now) => return stale(expected, now.as_ref()).into(),
         }
-        let failure = match self.send_update(revision, settings).await {
-            Ok(updated) => return rollout(StepOutcome::Done, revision, &updated),
+        let failure = match self.send_update(&key, revision, settings).await {
+            Ok(updated) => return rollout(StepOutcome::Done, &updated),
             Err(failure) if failure.kind == FailureKind::Unknown => failure,
             Err(failure) if matches!(failure.kind, FailureKind::NotFound | FailureKind::Conflict) => {
                 let found = failure.to_string();
-                return StepOutcome::Stale { expected: format!("{} to be ACTIVE", self.key), found }.into();
+                return StepOutcome::Stale { expected: format!("{key} to be ACTIVE"), found }.into();
             }
             Err(failure) => return refused(&doing, &failure).into(),
         };
-        match describe(&self.clients.ecs, self.key).await {
-            Ok(Some(now)) if now.task_definition == *revision => rollout(StepOutcome::Done, revision, &now),
+        match describe(&self.clients.ecs, &key).await {
+            Ok(Some(now)) if now.task_definition == *revision => rollout(StepOutcome::Done, &now),
             Ok(_) => refused(&doing, &failure).into(),
             Err(look) => unseen(&doing, &failure, &look).into(),
         }
@@ -128,6 +137,7 @@ impl Run<'_> {
 
     async fn send_update(
         &self,
+        key: &ServiceKey,
         revision: &TaskDefinitionArn,
         settings: Option<&RolloutSettings>,
     ) -> Result<LiveService, Failure> {
@@ -135,8 +145,8 @@ impl Run<'_> {
             .clients
             .ecs
             .update_service()
-            .cluster(self.key.cluster.as_str())
-            .service(self.key.service.as_str())
+            .cluster(key.cluster.as_str())
+            .service(key.service.as_str())
             .task_definition(revision.as_str())
             .set_deployment_configuration(settings.map(configuration))
             .customize()
@@ -174,7 +184,11 @@ fn stale(expected: &TaskDefinitionArn, now: Option<&LiveService>) -> StepOutcome
 }
 
 /// The rollout that was begun: the PRIMARY deployment of this revision.
-fn rollout(outcome: StepOutcome, revision: &TaskDefinitionArn, service: &LiveService) -> Did {
+/// A canary's own deployment is not the rollout's: that one is followed by its own id.
+fn rollout(part: Part, outcome: StepOutcome, revision: &TaskDefinitionArn, service: &LiveService) -> Did {
+    if part == Part::Canary {
+        return Did::made(outcome, Product::TaskDefinition(revision.clone()));
+    }
     let primary = service
         .deployments
         .iter()

@@ -36,7 +36,7 @@ pub(super) async fn create(clients: &Clients, key: &ServiceKey, spec: &TargetGro
         Err(failure) => return refused(&doing, &failure).into(),
     };
     match set_delay(clients, &arn, spec.deregistration_delay_secs).await {
-        Ok(()) => Did::made(outcome, Product::TargetGroup(arn)),
+        Ok(()) => Did::made(outcome, Product::TargetGroup(spec.name.clone(), arn)),
         Err(failure) => refused(&format!("setting {DELAY} of {}", spec.name), &failure).into(),
     }
 }

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use windlass_shared::id::{FencingToken, ImageDigest, RepositoryName, ServiceKey, Timestamp};
-use windlass_shared::ledger::{Quarantine, ServiceRow};
+use windlass_shared::ledger::{Orders, Quarantine, ServiceRow};
 
 use super::LedgerError;
 
@@ -89,6 +89,12 @@ pub(super) fn row(key: ServiceKey, item: &Item) -> Result<ServiceRow, LedgerErro
     row.token = token(item)?;
     row.hold = from_json(item, "hold")?;
     row.quarantine = quarantine(item)?;
+    row.orders = Orders {
+        bypass: from_json(item, "bypass")?,
+        answer: from_json(item, "answer")?,
+        rollback: from_json(item, "rollback")?,
+    };
+    row.verdict = from_json(item, "verdict")?;
     if let Some(state) = from_json(item, "state")? {
         row.state = state;
     }

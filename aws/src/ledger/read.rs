@@ -142,11 +142,10 @@ impl Ledger {
     }
 }
 
-/// `pass#<rfc3339, always with milliseconds>#<generation>#<ends or steps>`: sorts by time, then
-/// by generation. One pass may write two: the ends that it saw, and what it did then.
+/// `pass#<rfc3339, always with milliseconds>#<generation>`: sorts by time, then by generation.
+/// What a pass saw end is written first, and again with what it then did: one item.
 fn pass_key(record: &PassRecord) -> String {
-    let what = if record.ended.is_empty() { "steps" } else { "ends" };
     let at = record.at.as_millisecond();
     let at = Timestamp::from_millisecond(at).unwrap_or(record.at);
-    format!("{PASS}{at:.3}#{:010}#{what}", record.generation)
+    format!("{PASS}{at:.3}#{:010}", record.generation)
 }

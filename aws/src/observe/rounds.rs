@@ -20,24 +20,6 @@ use super::repository::{self, ImageQuery};
 use super::{Hints, Observer, parameter, route, service};
 use crate::lossless::describe_task_definition;
 
-/// Facts about the service that nobody has asked for yet.
-pub(crate) fn blank(key: &ServiceKey) -> ServiceFacts {
-    ServiceFacts {
-        key: key.clone(),
-        cluster: Fact::NotAsked,
-        parameter: Fact::NotAsked,
-        service: Fact::NotAsked,
-        live_task_definition: Fact::NotAsked,
-        newest_revision: Fact::NotAsked,
-        repository: Fact::NotAsked,
-        images: Fact::NotAsked,
-        inspected: BTreeMap::new(),
-        route: Fact::NotAsked,
-        stopped_tasks: Fact::NotAsked,
-        service_deployments: Fact::NotAsked,
-    }
-}
-
 /// All facts but the cluster.
 pub(super) async fn read(
     observer: &Observer,
@@ -48,7 +30,7 @@ pub(super) async fn read(
 ) -> ServiceFacts {
     let led = Led::by(row, hints);
     let reader = Reader { observer, key, row, led };
-    let mut facts = blank(key);
+    let mut facts = ServiceFacts::not_asked(key.clone());
     // Boxed: dozens of SDK calls side by side make large futures.
     let first = Box::pin(reader.first(&mut facts)).await;
     let mut found = wanted(&facts, settings);

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_elasticloadbalancingv2::types::{ActionTypeEnum, RuleCondition, TargetHealthStateEnum};
+use aws_sdk_elasticloadbalancingv2::types::{
+    ActionTypeEnum, RuleCondition, RuleTransform, TargetHealthStateEnum,
+};
 use futures::join;
 use windlass_shared::facts::{Fact, RouteFacts, Rule, RuleConditions, TargetGroup, TargetHealth, Unreadable};
 use windlass_shared::id::{ListenerArn, RuleArn, ServiceKey, TargetGroupArn};
 use windlass_shared::ledger::RouteHint;
 use windlass_shared::names;
+use windlass_shared::spec::{Rewrite, RewriteOf};
 
 use super::convert::{count, elb_tags, fact, text};
 use crate::error::Failure;
@@ -114,6 +117,8 @@ pub(crate) async fn complete(elb: &Elb, early: Early) -> Fact<RouteFacts> {
         rules,
         target_group: fact(group, || "describing the target group".to_owned()),
         health: health_fact(health, found.as_ref()),
+        second_group: Fact::NotAsked,
+        second_health: Fact::NotAsked,
         listener,
     })
 }
@@ -196,8 +201,29 @@ fn rule(rule: &aws_sdk_elasticloadbalancingv2::types::Rule) -> Rule {
         priority: rule.priority().and_then(|priority| priority.parse().ok()),
         conditions: conditions(rule.conditions()),
         forwards: forwards(rule.actions()),
+        stickiness_secs: stickiness(rule.actions()),
+        rewrites: rule.transforms().iter().filter_map(rewrite).collect(),
         tags: BTreeMap::new(),
     }
+}
+
+/// For how long clients stay with a group; `None` where the action's stickiness is off.
+fn stickiness(actions: &[aws_sdk_elasticloadbalancingv2::types::Action]) -> Option<u32> {
+    let config =
+        actions.iter().find_map(|action| action.forward_config()?.target_group_stickiness_config())?;
+    let is_on = config.enabled().unwrap_or(false);
+    is_on.then(|| count(config.duration_seconds().unwrap_or_default()))
+}
+
+/// One of the rule's transforms: AWS takes one rewrite in each.
+fn rewrite(transform: &RuleTransform) -> Option<Rewrite> {
+    let (of, rewrites) = match (transform.url_rewrite_config(), transform.host_header_rewrite_config()) {
+        (Some(config), _) => (RewriteOf::Url, config.rewrites()),
+        (None, Some(config)) => (RewriteOf::Host, config.rewrites()),
+        (None, None) => return None,
+    };
+    let first = rewrites.first()?;
+    Some(Rewrite { of, regex: first.regex()?.to_owned(), replace: first.replace()?.to_owned() })
 }
 
 /// Where the rule's actions forward to, with weights.

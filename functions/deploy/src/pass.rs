@@ -95,7 +95,8 @@ pub(crate) async fn pass(app: &App, task: &Task, invocation: &Invocation) -> Res
             RingResult::Leased { lease, row } => (lease, row),
             RingResult::Busy { .. } => return Ok(PassEnd::Busy),
         };
-    let end = rounds(app, task, invocation, &lease, row).await;
+    // Boxed: every pass side by side would carry this one's rounds on its stack.
+    let end = Box::pin(rounds(app, task, invocation, &lease, row)).await;
     if let Err(error) = &end {
         tracing::error!(service = %task.key, %error, "pass failed");
         // Nobody has to wait for the lease to run out. If this fails too, they do.

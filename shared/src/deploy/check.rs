@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::plan::{InFlightChange, Made, Plan, Step};
+use super::plan::{InFlightChange, Plan, RuleAction, Step};
 use super::route;
 use crate::facts::{Fact, ServiceFacts};
 use crate::id::{ContainerName, ImageDigest};
@@ -76,8 +76,21 @@ pub fn check(plan: &Plan, facts: &ServiceFacts, row: &ServiceRow) -> Vec<Violati
             Step::CreateRule { priority, parked, .. } => {
                 creates_rule(at, *priority, *parked, facts, &mut broken);
             }
-            Step::SetRuleConditions { rule, .. } => sets_rule(at, rule.as_str(), facts, &mut broken),
-            Step::CreateTargetGroup(_) | Step::CreateService(_) | Step::UpdateService { .. } => {}
+            Step::ModifyRule { expected, .. } => sets_rule(at, expected.arn.as_str(), facts, &mut broken),
+            Step::CreateTargetGroup(_)
+            | Step::SetPriorities { .. }
+            | Step::DeleteRule { .. }
+            | Step::DeleteTargetGroup { .. }
+            | Step::CreateService(_)
+            | Step::UpdateService { .. }
+            | Step::Scale { .. }
+            | Step::DeleteService { .. }
+            | Step::StopRollout { .. }
+            | Step::AnswerHook { .. }
+            | Step::RunTask(_)
+            | Step::StartScan { .. }
+            | Step::AskVerdict(_)
+            | Step::Deregister { .. } => {}
         }
     }
     broken
@@ -161,23 +174,46 @@ fn lost(live: &TaskDefinition, new: &TaskDefinition) -> Option<String> {
 }
 
 fn made_before(plan: &Plan, at: usize, step: &Step, broken: &mut Vec<Violation>) {
-    let earlier = &plan.steps[..at];
-    let registers = earlier.iter().any(|step| matches!(step, Step::RegisterTaskDefinition { .. }));
-    let makes_group = earlier.iter().any(|step| matches!(step, Step::CreateTargetGroup(_)));
-    let is_bad = match step {
-        Step::UpdateService { task_definition, .. } => *task_definition == Made::ByThisPlan && !registers,
-        Step::CreateService(service) => {
-            let group = service.load_balancer.as_ref().map(|lb| &lb.target_group);
-            (service.task_definition == Made::ByThisPlan && !registers)
-                || (group == Some(&Made::ByThisPlan) && !makes_group)
-        }
-        Step::CreateRule { target_group, .. } => *target_group == Made::ByThisPlan && !makes_group,
-        Step::RegisterTaskDefinition { .. } | Step::CreateTargetGroup(_) | Step::SetRuleConditions { .. } => {
-            false
-        }
+    let is_made = |name: &str| {
+        plan.steps[..at].iter().any(|step| match step {
+            Step::RegisterTaskDefinition { family, .. } => family.as_str() == name,
+            Step::CreateTargetGroup(group) => group.name == name,
+            Step::CreateRule { name: made, .. } => made == name,
+            _ => false,
+        })
     };
+    let is_bad = used(step).into_iter().any(|name| !is_made(name));
     if is_bad {
         broken.push(Violation::NotMade(at));
+    }
+}
+
+/// What a step takes from earlier ones, by name.
+fn used(step: &Step) -> Vec<&str> {
+    fn groups(action: &RuleAction) -> Vec<&str> {
+        action.forwards.iter().filter_map(|forward| forward.group.by_this_plan()).collect()
+    }
+    match step {
+        Step::UpdateService { task_definition, .. } => task_definition.by_this_plan().into_iter().collect(),
+        Step::RunTask(task) => task.task_definition.by_this_plan().into_iter().collect(),
+        Step::CreateService(service) => {
+            let group = service.load_balancer.as_ref().and_then(|lb| lb.target_group.by_this_plan());
+            service.task_definition.by_this_plan().into_iter().chain(group).collect()
+        }
+        Step::CreateRule { action, .. } => groups(action),
+        Step::ModifyRule { change, .. } => change.action.as_ref().map(groups).unwrap_or_default(),
+        Step::RegisterTaskDefinition { .. }
+        | Step::CreateTargetGroup(_)
+        | Step::SetPriorities { .. }
+        | Step::DeleteRule { .. }
+        | Step::DeleteTargetGroup { .. }
+        | Step::Scale { .. }
+        | Step::DeleteService { .. }
+        | Step::StopRollout { .. }
+        | Step::AnswerHook { .. }
+        | Step::StartScan { .. }
+        | Step::AskVerdict(_)
+        | Step::Deregister { .. } => Vec::new(),
     }
 }
 
@@ -186,9 +222,20 @@ fn tagged(at: usize, step: &Step, broken: &mut Vec<Violation>) {
         Step::CreateTargetGroup(group) => &group.tags,
         Step::CreateRule { tags, .. } => tags,
         Step::CreateService(service) => &service.tags,
-        Step::RegisterTaskDefinition { .. } | Step::SetRuleConditions { .. } | Step::UpdateService { .. } => {
-            return;
-        }
+        Step::RunTask(task) => &task.tags,
+        Step::RegisterTaskDefinition { .. }
+        | Step::ModifyRule { .. }
+        | Step::SetPriorities { .. }
+        | Step::DeleteRule { .. }
+        | Step::DeleteTargetGroup { .. }
+        | Step::UpdateService { .. }
+        | Step::Scale { .. }
+        | Step::DeleteService { .. }
+        | Step::StopRollout { .. }
+        | Step::AnswerHook { .. }
+        | Step::StartScan { .. }
+        | Step::AskVerdict(_)
+        | Step::Deregister { .. } => return,
     };
     if !tags.contains_key("windlass:service") {
         broken.push(Violation::Untagged(at));

@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::facts::{FailureKind, RuleConditions};
+use crate::facts::{FailureKind, Rule, RuleConditions};
 use crate::id::{
-    Family, ImageDigest, ListenerArn, RepositoryName, RuleArn, ServiceKey, TargetGroupArn, TaskDefinitionArn,
+    ContainerName, Family, ImageDigest, ListenerArn, RepositoryName, RuleArn, ServiceKey, TargetGroupArn,
+    TaskDefinitionArn, Timestamp,
 };
-use crate::ledger::{InFlight, Quarantine, Release, Settled};
+use crate::ledger::{InFlight, Marks, Quarantine, Release, Settled};
+use crate::names;
+use crate::spec::{HealthSpec, Rewrite};
 use crate::task_definition::TaskDefinition;
 
 /// One pass's intent over one service.
@@ -45,6 +48,9 @@ pub struct LedgerChange {
     pub quarantine: BTreeMap<ImageDigest, Quarantine>,
     /// The row's `settled` from now on, where it changes.
     pub settled: Option<Settled>,
+    /// The row's marks from now on, where they change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marks: Option<Box<Marks>>,
     /// The row's `in_flight` from now on, before any step is applied.
     pub in_flight: InFlightChange,
 }
@@ -69,8 +75,40 @@ pub enum InFlightChange {
 pub enum Made<T> {
     /// It exists already.
     Already(T),
-    /// The plan's `RegisterTaskDefinition` (or `CreateTargetGroup`) gives it.
-    ByThisPlan,
+    /// An earlier step of the plan makes what has this name: a task definition's family, a
+    /// target group's name, a rule's [`Step::CreateRule`] name.
+    ByThisPlan(String),
+}
+
+impl<T> Made<T> {
+    /// Whether an earlier step must make it, by its name.
+    pub fn by_this_plan(&self) -> Option<&str> {
+        match self {
+            Self::Already(_) => None,
+            Self::ByThisPlan(name) => Some(name),
+        }
+    }
+}
+
+/// Which of a service's two ECS services a step is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// The service itself.
+    #[default]
+    Main,
+    /// `<service>-canary`: Windlass's own canary.
+    Canary,
+}
+
+impl Part {
+    /// The key of the part's ECS service.
+    pub fn of(self, key: &ServiceKey) -> ServiceKey {
+        match self {
+            Self::Main => key.clone(),
+            Self::Canary => names::canary(key),
+        }
+    }
 }
 
 /// One step. Each is precheck → act → verify, and safe to repeat.
@@ -89,37 +127,58 @@ pub enum Step {
         /// The revision it was cloned from.
         replaces: Option<TaskDefinitionArn>,
     },
-    /// Make the service's target group. Precheck: one of this name exists and is ours.
+    /// Make one of the service's target groups. Precheck: one of this name exists and is ours.
     CreateTargetGroup(TargetGroupSpec),
     /// Make a listener rule. A parked rule matches nothing yet: it ties the group to the
     /// load balancer, so that targets can become healthy before any request comes.
     CreateRule {
+        /// What the plan's later steps call it: `main`, `test`.
+        name: String,
         /// On which listener.
         listener: ListenerArn,
         /// 1 to 50000.
         priority: u32,
         /// What it matches now (with the parking host, where parked).
         conditions: RuleConditions,
-        /// Where it forwards to.
-        target_group: Made<TargetGroupArn>,
+        /// What it does.
+        action: RuleAction,
+        /// Rewrites before it forwards.
+        rewrites: Vec<Rewrite>,
         /// It is parked.
         parked: bool,
         /// Tags.
         tags: BTreeMap<String, String>,
     },
-    /// Give a rule of ours the conditions that are wanted: opens a parked one.
-    SetRuleConditions {
-        /// The rule.
-        rule: RuleArn,
-        /// The conditions it is expected to have now.
-        expected: RuleConditions,
-        /// The conditions from now on.
-        conditions: RuleConditions,
+    /// Give a rule of ours other conditions (opens a parked one), another action, other rewrites.
+    ModifyRule {
+        /// The rule as the plan saw it; another one is stale.
+        expected: Box<Rule>,
+        /// What it is to be from now on.
+        change: RuleChange,
+    },
+    /// Move rules of ours, all at once.
+    SetPriorities {
+        /// Of which listener.
+        listener: ListenerArn,
+        /// Each with the priority that the plan saw and the one from now on.
+        moves: Vec<PriorityMove>,
+    },
+    /// Take a rule of ours away.
+    DeleteRule {
+        /// The rule as the plan saw it.
+        expected: Box<Rule>,
+    },
+    /// Take a target group of ours away, which no rule uses any more.
+    DeleteTargetGroup {
+        /// The group.
+        group: TargetGroupArn,
     },
     /// Make the ECS service.
     CreateService(Box<CreateServiceSpec>),
     /// Point the service at a revision. Precheck: it still wants `expected`.
     UpdateService {
+        /// Which of the two.
+        part: Part,
         /// The revision that the plan saw; another one means that somebody else deployed: stale.
         expected: TaskDefinitionArn,
         /// The revision from now on.
@@ -127,6 +186,131 @@ pub enum Step {
         /// Deployment settings to set along, where the spec wants other ones.
         settings: Option<RolloutSettings>,
     },
+    /// Want another number of tasks.
+    Scale {
+        /// Which of the two.
+        part: Part,
+        /// The number that the plan saw.
+        expected: u32,
+        /// The number from now on.
+        desired: u32,
+    },
+    /// Take an ECS service of ours away, which wants no task any more.
+    DeleteService {
+        /// Which of the two.
+        part: Part,
+    },
+    /// End a rollout of ECS's that goes on: it rolls back.
+    StopRollout {
+        /// The service deployment's ARN.
+        deployment: String,
+    },
+    /// Answer one of ECS's PAUSE hooks.
+    AnswerHook {
+        /// The service deployment's ARN.
+        deployment: String,
+        /// The hook.
+        hook: String,
+        /// Go on, or roll back.
+        approve: bool,
+    },
+    /// Start the task that runs before a rollout.
+    RunTask(Box<RunTaskSpec>),
+    /// Have an image scanned that was not.
+    StartScan {
+        /// Its repository.
+        repository: RepositoryName,
+        /// The image.
+        digest: ImageDigest,
+    },
+    /// Ask `functions/verify` for its verdict; the answer rings.
+    AskVerdict(VerdictWanted),
+    /// Deregister a revision that no rollback needs.
+    Deregister {
+        /// The revision.
+        task_definition: TaskDefinitionArn,
+    },
+}
+
+/// A rule's new priority.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PriorityMove {
+    /// The rule.
+    pub rule: RuleArn,
+    /// As the plan saw it.
+    pub from: u32,
+    /// From now on.
+    pub to: u32,
+}
+
+/// What a rule does with a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleAction {
+    /// Where it forwards to: at most five, by weight.
+    pub forwards: Vec<Forward>,
+    /// For how long a client stays with the group it first got.
+    pub stickiness_secs: Option<u32>,
+}
+
+impl RuleAction {
+    /// All requests to one group.
+    pub fn to(group: Made<TargetGroupArn>) -> Self {
+        Self { forwards: vec![Forward { group, weight: 1 }], stickiness_secs: None }
+    }
+}
+
+/// One group of a rule's action.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forward {
+    /// The group.
+    pub group: Made<TargetGroupArn>,
+    /// 0 to 999.
+    pub weight: u32,
+}
+
+/// What changes about a rule; `None` stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct RuleChange {
+    /// What it matches.
+    pub conditions: Option<RuleConditions>,
+    /// What it does.
+    pub action: Option<RuleAction>,
+    /// Rewrites; empty takes them away.
+    pub rewrites: Option<Vec<Rewrite>>,
+}
+
+/// A task that runs before a rollout.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunTaskSpec {
+    /// In which revision.
+    pub task_definition: Made<TaskDefinitionArn>,
+    /// Its container.
+    pub container: ContainerName,
+    /// Its command.
+    pub command: Vec<String>,
+    /// Further environment variables.
+    pub env: BTreeMap<String, String>,
+    /// Subnets and security groups, in awsvpc mode.
+    pub network: Option<crate::spec::Network>,
+    /// The client token, at most 64 characters: asked again, it is the same task.
+    pub token: String,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// What `functions/verify` is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerdictWanted {
+    /// Of which service.
+    pub key: ServiceKey,
+    /// The id that the verdict will carry.
+    pub stage: String,
+    /// The image.
+    pub digest: ImageDigest,
+    /// Since when it has carried requests: metrics count from then on.
+    pub since: Timestamp,
+    /// Target group of the new revision, and of the one that it is compared with.
+    pub target_groups: Option<(TargetGroupArn, TargetGroupArn)>,
 }
 
 /// A target group to make.
@@ -141,33 +325,18 @@ pub struct TargetGroupSpec {
     /// The container's port.
     pub port: u16,
     /// The health check.
-    pub health: HealthCheckSpec,
+    pub health: HealthSpec,
     /// Seconds that a leaving target goes on answering open requests.
     pub deregistration_delay_secs: u32,
     /// Tags.
     pub tags: BTreeMap<String, String>,
 }
 
-/// A target group's health check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HealthCheckSpec {
-    /// The path.
-    pub path: String,
-    /// Statuses taken for healthy: `200`, `200-399`.
-    pub matcher: String,
-    /// 5 to 300.
-    pub interval_secs: u32,
-    /// Less than the interval.
-    pub timeout_secs: u32,
-    /// 2 to 10.
-    pub healthy_threshold: u32,
-    /// 2 to 10.
-    pub unhealthy_threshold: u32,
-}
-
 /// A service to make.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreateServiceSpec {
+    /// Which of the two.
+    pub part: Part,
     /// The revision it starts with.
     pub task_definition: Made<TaskDefinitionArn>,
     /// Tasks.

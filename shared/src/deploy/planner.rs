@@ -25,7 +25,7 @@ use super::wanted::{self, Wanted};
 use crate::facts::{Fact, LiveService, ServiceFacts};
 use crate::id::{ImageDigest, RepositoryName, Timestamp};
 use crate::image::{Candidate, PassedOverReason, fits, select};
-use crate::ledger::{InFlight, Outcome, Quarantine, Release, ServiceRow, Settled, in_force};
+use crate::ledger::{InFlight, Manner, Marks, Outcome, Quarantine, ServiceRow, Settled, in_force};
 use crate::spec::ServiceSpec;
 
 /// Decides what one pass over one service does.
@@ -55,6 +55,8 @@ struct Planner<'a> {
     quarantine: BTreeMap<ImageDigest, Quarantine>,
     /// The row's `settled`, or the rollout that was just seen to end well.
     settled: Option<Settled>,
+    /// The row's marks, and what this pass changes in them.
+    marks: Marks,
 }
 
 impl<'a> Planner<'a> {
@@ -71,6 +73,7 @@ impl<'a> Planner<'a> {
             going: None,
             quarantine: row.quarantine.clone(),
             settled: row.state.settled.clone(),
+            marks: row.state.marks.clone(),
         }
     }
 
@@ -91,6 +94,9 @@ impl<'a> Planner<'a> {
     fn finish(mut self) -> Plan {
         if self.settled != self.row.state.settled {
             self.ledger.settled = self.settled;
+        }
+        if self.marks != self.row.state.marks {
+            self.ledger.marks = Some(Box::new(self.marks));
         }
         Plan {
             key: self.facts.key.clone(),
@@ -137,16 +143,7 @@ impl<'a> Planner<'a> {
                 self.goes_on(&in_flight, deployment, task_definition, progress);
             }
             Standing::Live { deployment, task_definition } => {
-                self.settled = Some(Settled {
-                    digest: in_flight.digest.clone(),
-                    tag: in_flight.tag.clone(),
-                    pushed_at: in_flight.pushed_at,
-                    task_definition: task_definition.clone(),
-                    spec: in_flight.spec.clone(),
-                    policy: in_flight.policy.clone(),
-                    repository: in_flight.repository.clone(),
-                    at: self.now,
-                });
+                self.settled = Some(in_flight.settled(task_definition.clone(), self.now));
                 let known = InFlight { deployment, task_definition: Some(task_definition), ..in_flight };
                 self.end(&known, Outcome::Live, None);
             }
@@ -210,18 +207,7 @@ impl<'a> Planner<'a> {
     fn end(&mut self, in_flight: &InFlight, outcome: Outcome, reason: Option<String>) {
         self.ledger.in_flight = InFlightChange::Clear;
         self.going = None;
-        self.ledger.ended.push(Release {
-            digest: in_flight.digest.clone(),
-            tag: in_flight.tag.clone(),
-            from_digest: in_flight.from_digest.clone(),
-            task_definition: in_flight.task_definition.clone(),
-            deployment: in_flight.deployment.clone(),
-            outcome,
-            reason,
-            pushed_at: in_flight.pushed_at,
-            started_at: in_flight.started_at,
-            ended_at: self.now,
-        });
+        self.ledger.ended.push(in_flight.ended(outcome, reason, self.now));
     }
 
     fn overdue(&mut self, spec: &ServiceSpec) {
@@ -295,7 +281,7 @@ impl<'a> Planner<'a> {
             }
         }
         // What failed is held back, and nothing else is wanted: that was said, and what runs may stay.
-        if selection.chosen.is_none() && selection.held_back().next().is_some() {
+        if selection.only_held_back() {
             return Err(Stop);
         }
         let Some(chosen) = selection.chosen else {
@@ -396,18 +382,32 @@ impl<'a> Planner<'a> {
             let reason = format!("{} took its place before it was live", chosen.digest.short());
             self.end(&going, Outcome::Superseded, Some(reason));
         }
-        self.ledger.in_flight = InFlightChange::Set(Box::new(InFlight {
+        let intent = InFlight {
+            from_task_definition: from.map(|service| service.task_definition.clone()),
+            ..self.in_flight_of(wanted, chosen, self.now)
+        };
+        self.ledger.in_flight = InFlightChange::Set(Box::new(intent));
+    }
+
+    /// A rollout of the chosen image under the wanted spec, as far as both say.
+    fn in_flight_of(&self, wanted: &Wanted, chosen: &Candidate, started_at: Timestamp) -> InFlight {
+        InFlight {
             digest: chosen.digest.clone(),
             tag: Some(chosen.tag.clone()),
             pushed_at: Some(chosen.pushed_at),
             task_definition: None,
             deployment: None,
             from_digest: self.settled.as_ref().map(|settled| settled.digest.clone()),
-            from_task_definition: from.map(|service| service.task_definition.clone()),
-            started_at: self.now,
+            from_task_definition: None,
+            started_at,
             spec: wanted.spec.fingerprint(),
             policy: wanted.spec.image.policy.canonical_text(),
             repository: Some(wanted.spec.image.repository.clone()),
-        }));
+            manner: Manner::Rolling,
+            canary: None,
+            given_up: None,
+            approvals: Vec::new(),
+            verdicts: Vec::new(),
+        }
     }
 }

@@ -96,6 +96,9 @@ pub fn intent(state: &ServiceState, plan: &Plan, now: Timestamp) -> ServiceState
     if let Some(settled) = &plan.ledger.settled {
         next.settled = Some(settled.clone());
     }
+    if let Some(marks) = &plan.ledger.marks {
+        next.marks = (**marks).clone();
+    }
     match &plan.ledger.in_flight {
         InFlightChange::Keep => {}
         InFlightChange::Clear => next.in_flight = None,
@@ -139,6 +142,11 @@ pub fn is_news(before: &ServiceState, after: &ServiceState) -> bool {
 /// kept by `in_flight`, and what waits for another image by the images themselves.
 fn leaves_open(note: &Note) -> bool {
     match note {
+        Note::Gate(note) => note.leaves_open(),
+        Note::Strategy(note) => note.leaves_open(),
+        Note::Canary(note) => note.leaves_open(),
+        Note::Rollback(note) => note.leaves_open(),
+        Note::Route(note) => note.leaves_open(),
         Note::Quiet { .. }
         | Note::RollingOut { .. }
         | Note::Overdue { .. }

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::plan::{InFlightChange, Made, Plan, Step};
-use crate::facts::RuleConditions;
+use super::plan::{InFlightChange, Made, Part, Plan, RuleChange, Step};
+use crate::facts::{Rule, RuleConditions};
 use crate::task_definition::TaskDefinition;
 
 impl fmt::Display for Plan {
@@ -60,19 +60,41 @@ impl fmt::Display for Step {
             Self::CreateRule { priority, .. } => {
                 write!(f, "create rule {priority}, parked until a target is healthy")
             }
-            Self::SetRuleConditions { conditions, .. } => {
-                write!(f, "set the rule's conditions: {conditions}")
+            Self::ModifyRule { expected, change } => modify_rule(f, expected, change),
+            Self::SetPriorities { moves, .. } => {
+                let moves: Vec<String> =
+                    moves.iter().map(|moved| format!("{} → {}", moved.from, moved.to)).collect();
+                write!(f, "move rules: {}", moves.join(", "))
             }
+            Self::DeleteRule { expected } => {
+                write!(f, "delete rule {}: {}", expected.priority.unwrap_or_default(), expected.conditions)
+            }
+            Self::DeleteTargetGroup { group } => write!(f, "delete target group {group}"),
+            Self::Scale { part, expected, desired } => {
+                write!(f, "scale {}: {expected} → {desired} task(s)", part_word(*part))
+            }
+            Self::DeleteService { part } => write!(f, "delete {}", part_word(*part)),
+            Self::StopRollout { .. } => f.write_str("end the rollout: ECS rolls back"),
+            Self::AnswerHook { approve: true, .. } => f.write_str("let the rollout go on: approved"),
+            Self::AnswerHook { approve: false, .. } => f.write_str("roll the rollout back: rejected"),
+            Self::RunTask(task) => {
+                write!(f, "run `{}` of {}", task.command.join(" "), made(&task.task_definition))
+            }
+            Self::StartScan { repository, digest } => write!(f, "scan {repository}@{}", digest.short()),
+            Self::AskVerdict(wanted) => write!(f, "ask for a verdict on {}", wanted.digest.short()),
+            Self::Deregister { task_definition } => write!(f, "deregister {}", task_definition.short()),
             Self::CreateService(service) => {
                 write!(
                     f,
-                    "create the service with {} task(s) of {}",
+                    "create {} with {} task(s) of {}",
+                    part_word(service.part),
                     service.desired,
                     made(&service.task_definition)
                 )
             }
-            Self::UpdateService { expected, task_definition, settings } => {
-                write!(f, "update the service: {} → {}", expected.short(), made(task_definition))?;
+            Self::UpdateService { part, expected, task_definition, settings } => {
+                let (part, made) = (part_word(*part), made(task_definition));
+                write!(f, "update {part}: {} → {made}", expected.short())?;
                 match settings {
                     Some(settings) => write!(
                         f,
@@ -88,10 +110,38 @@ impl fmt::Display for Step {
     }
 }
 
+fn part_word(part: Part) -> &'static str {
+    match part {
+        Part::Main => "the service",
+        Part::Canary => "its canary",
+    }
+}
+
+fn modify_rule(f: &mut fmt::Formatter<'_>, rule: &Rule, change: &RuleChange) -> fmt::Result {
+    write!(f, "modify rule {}:", rule.priority.unwrap_or_default())?;
+    if let Some(conditions) = &change.conditions {
+        write!(f, " {} → {conditions};", rule.conditions)?;
+    }
+    if let Some(action) = &change.action {
+        let group = |arn: &str| arn.rsplit('/').nth(1).unwrap_or(arn).to_owned();
+        let before = rule.forwards.iter().map(|(arn, weight)| format!("{} {weight}", group(arn.as_str())));
+        let after = action.forwards.iter().map(|forward| match &forward.group {
+            Made::Already(arn) => format!("{} {}", group(arn.as_str()), forward.weight),
+            Made::ByThisPlan(name) => format!("{name} {}", forward.weight),
+        });
+        let (before, after): (Vec<_>, Vec<_>) = (before.collect(), after.collect());
+        write!(f, " forwards {} → {};", before.join(", "), after.join(", "))?;
+    }
+    if let Some(rewrites) = &change.rewrites {
+        write!(f, " {} rewrite(s);", rewrites.len())?;
+    }
+    Ok(())
+}
+
 fn made(arn: &Made<crate::id::TaskDefinitionArn>) -> &str {
     match arn {
         Made::Already(arn) => arn.short(),
-        Made::ByThisPlan => "the new revision",
+        Made::ByThisPlan(_) => "the new revision",
     }
 }
 

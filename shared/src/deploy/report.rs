@@ -2,10 +2,21 @@
 //! is a variant with its facts; its `Display` is the sentence that people read, with
 //! the next step where there is one.
 
+mod canary;
+mod gate;
+mod rollback;
+mod route;
+mod strategy;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::canary::CanaryNote;
+pub use self::gate::GateNote;
+pub use self::rollback::RollbackNote;
+pub use self::route::RouteNote;
+pub use self::strategy::StrategyNote;
 use crate::facts::Unreadable;
 use crate::id::{
     Actor, ClusterName, DeploymentId, ImageDigest, ImageTag, RepositoryName, RuleArn, ServiceKey,
@@ -14,7 +25,7 @@ use crate::id::{
 
 /// One thing that a pass reports.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "note")]
+#[serde(rename_all = "snake_case", tag = "note", content = "of")]
 pub enum Note {
     /// Nobody asked Windlass to run this service.
     NotTracked {
@@ -182,6 +193,16 @@ pub enum Note {
         /// ECS's deployment.
         deployment: DeploymentId,
     },
+    /// What stands before a rollout.
+    Gate(GateNote),
+    /// How a rollout by ECS's own strategies goes.
+    Strategy(StrategyNote),
+    /// How Windlass's own canary goes.
+    Canary(CanaryNote),
+    /// A rollback, or the end of a rollout that was given up.
+    Rollback(RollbackNote),
+    /// The listener's rules.
+    Route(RouteNote),
     /// Nothing to do: the newest wanted image is live.
     Quiet {
         /// The image.
@@ -195,6 +216,11 @@ impl Note {
     /// Whether a person has to do something before this service goes on.
     pub fn needs_a_person(&self) -> bool {
         match self {
+            Self::Gate(note) => note.needs_a_person(),
+            Self::Strategy(note) => note.needs_a_person(),
+            Self::Canary(note) => note.needs_a_person(),
+            Self::Rollback(note) => note.needs_a_person(),
+            Self::Route(note) => note.needs_a_person(),
             Self::SpecRefused { .. }
             | Self::LabelsRefused { .. }
             | Self::NotBuiltYet { refused: true, .. }
@@ -230,6 +256,11 @@ impl Note {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Gate(note) => note.fmt(f),
+            Self::Strategy(note) => note.fmt(f),
+            Self::Canary(note) => note.fmt(f),
+            Self::Rollback(note) => note.fmt(f),
+            Self::Route(note) => note.fmt(f),
             Self::NotTracked { key } => write!(
                 f,
                 "not tracked: {key} has no parameter /windlass/services/{key}, no tag windlass:track, and no labelled image"

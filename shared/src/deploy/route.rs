@@ -136,6 +136,8 @@ mod tests {
             priority: Some(priority),
             conditions,
             forwards: Vec::new(),
+            stickiness_secs: None,
+            rewrites: Vec::new(),
             tags: std::collections::BTreeMap::new(),
         }
     }

@@ -89,7 +89,7 @@ fn newer(facts: &ServiceFacts, row: &ServiceRow, settled: &Settled, settings: &S
             let quarantine = in_force(&row.quarantine, &settled.spec);
             let selection = select(&wanted.spec.image.policy, images, &quarantine);
             // What failed is held back, and nothing else is wanted: what runs may stay.
-            if selection.chosen.is_none() && selection.held_back().next().is_some() {
+            if selection.only_held_back() {
                 return None;
             }
             selection.chosen

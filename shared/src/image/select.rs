@@ -23,6 +23,11 @@ pub struct Selection {
 }
 
 impl Selection {
+    /// Whether nothing is chosen because what would be is in quarantine: what runs may stay.
+    pub fn only_held_back(&self) -> bool {
+        self.chosen.is_none() && self.held_back().next().is_some()
+    }
+
     /// The quarantined images that would have been chosen: a person sees what is held back.
     pub fn held_back(&self) -> impl Iterator<Item = &PassedOver> {
         let chosen = self.chosen.as_ref().map(Candidate::order);

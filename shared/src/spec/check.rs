@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::problem::Checks;
-use super::rollout::{CanarySpec, LinearSpec};
+use super::rollout::{BreakerThreshold, CanaryController, CanarySpec, CanaryStep, LinearSpec};
 use super::{
     ImageSpec, Network, NetworkMode, PreDeploySpec, RolloutSpec, RouteSpec, ScalingSpec, ServiceSpec,
     Strategy, TaskSpec, VerifySpec,
@@ -265,7 +265,9 @@ fn check_rollout(rollout: &RolloutSpec, checks: &mut Checks) {
         strategy,
         min_healthy_percent,
         max_percent,
-        circuit_breaker: _,
+        circuit_breaker,
+        breaker_threshold,
+        early_success_percent,
         alarms,
         ringing_alarm: _,
         bake_minutes,
@@ -276,6 +278,21 @@ fn check_rollout(rollout: &RolloutSpec, checks: &mut Checks) {
     } = rollout;
     checks.range("min_healthy_percent", *min_healthy_percent, 0..=100);
     checks.range("max_percent", *max_percent, 100..=200);
+    if let Some(threshold) = breaker_threshold {
+        checks.need(*circuit_breaker, "breaker_threshold", "wants `circuit_breaker: true`");
+        match threshold {
+            BreakerThreshold::Tasks(tasks) => checks.range("breaker_threshold.tasks", *tasks, 1..=5000),
+            BreakerThreshold::Percent(percent) => {
+                checks.range("breaker_threshold.percent", *percent, 1..=100);
+            }
+        }
+    }
+    if let Some(percent) = early_success_percent {
+        let least = (*min_healthy_percent).clamp(1, 100);
+        checks.range("early_success_percent", *percent, least..=100);
+        let is_rolling = *strategy == Strategy::Rolling;
+        checks.need(is_rolling, "early_success_percent", "is for `strategy: rolling` alone: ECS's rule");
+    }
     check_alarms(alarms, checks);
     checks.range("bake_minutes", bake_minutes.unwrap_or_default(), 0..=DAY_MINUTES);
     checks.range("timeout_minutes", *timeout_minutes, 1..=TWO_WEEKS_MINUTES);
@@ -315,6 +332,12 @@ fn check_canary(canary: &CanarySpec, checks: &mut Checks) {
         before = tenths;
         checks.range("minutes", step.minutes, 0..=TWO_WEEKS_MINUTES);
     });
+    if canary.controller == CanaryController::Ecs {
+        let detail = "ECS's own canary takes one step of at most a day without an approval; \
+                      `controller: windlass` takes any";
+        let fits = |step: &CanaryStep| !step.approval && step.minutes <= DAY_MINUTES;
+        checks.need(canary.steps.len() == 1 && canary.steps.iter().all(fits), "steps", detail);
+    }
 }
 
 fn check_linear(linear: &LinearSpec, checks: &mut Checks) {

@@ -45,12 +45,14 @@ impl ServiceSpec {
     }
 }
 
-fn later_of_rollout(rollout: &RolloutSpec) -> [(&'static str, bool); 5] {
+fn later_of_rollout(rollout: &RolloutSpec) -> [(&'static str, bool); 7] {
     let RolloutSpec {
         strategy,
         min_healthy_percent: _,
         max_percent: _,
         circuit_breaker: _,
+        breaker_threshold,
+        early_success_percent,
         alarms: _,
         ringing_alarm,
         bake_minutes,
@@ -61,6 +63,8 @@ fn later_of_rollout(rollout: &RolloutSpec) -> [(&'static str, bool); 5] {
     } = rollout;
     [
         ("rollout.strategy", *strategy != Strategy::Rolling),
+        ("rollout.breaker_threshold", breaker_threshold.is_some()),
+        ("rollout.early_success_percent", early_success_percent.is_some()),
         ("rollout.ringing_alarm", ringing_alarm.is_some()),
         ("rollout.bake_minutes", bake_minutes.is_some_and(|minutes| minutes > 0)),
         ("rollout.test_route", test_route.is_some()),
@@ -100,6 +104,8 @@ mod tests {
     fn each_section_that_waits_for_a_later_version_is_named_and_all_but_scaling_refuse() {
         for (section, yaml) in [
             ("rollout.strategy", "rollout: {strategy: blue_green}"),
+            ("rollout.breaker_threshold", "rollout: {breaker_threshold: {tasks: 2}}"),
+            ("rollout.early_success_percent", "rollout: {early_success_percent: 100}"),
             ("rollout.ringing_alarm", "rollout: {ringing_alarm: refuse}"),
             ("rollout.bake_minutes", "rollout: {bake_minutes: 5}"),
             ("rollout.test_route", "rollout: {test_route: {header: x-test, values: [a]}}"),

@@ -46,7 +46,7 @@ pub use labels::{GuardRails, LabelProblem, LabelRefusal, from_labels};
 pub use number::{Finite, Percent};
 pub use problem::{Problem, ProblemKind, SpecError};
 pub use rollout::{RolloutSpec, Strategy};
-pub use route::{HealthSpec, Priority, RouteSpec};
+pub use route::{HealthSpec, Priority, Rewrite, RewriteOf, RouteRule, RouteSpec, Stickiness};
 pub use scaling::ScalingSpec;
 pub use schema::json_schema;
 pub use tag::{CONTAINERS_TAG, TRACK_TAG, TagError, Tracked, from_tags};

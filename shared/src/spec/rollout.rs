@@ -18,6 +18,13 @@ pub struct RolloutSpec {
     pub max_percent: u32,
     /// ECS's circuit breaker, with rollback; it guards rolling updates alone.
     pub circuit_breaker: bool,
+    /// When the breaker trips; left out, at half of the desired tasks, at least 3, at most 200.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub breaker_threshold: Option<BreakerThreshold>,
+    /// A rolling update is done once this share of the desired tasks is healthy, and the old
+    /// tasks leave in the background: at least `min_healthy_percent`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub early_success_percent: Option<u32>,
     /// Alarms that end the rollout and roll it back.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub alarms: Vec<String>,
@@ -47,6 +54,8 @@ impl Default for RolloutSpec {
             min_healthy_percent: 100,
             max_percent: 200,
             circuit_breaker: true,
+            breaker_threshold: None,
+            early_success_percent: None,
             alarms: Vec::new(),
             ringing_alarm: None,
             bake_minutes: None,
@@ -56,6 +65,16 @@ impl Default for RolloutSpec {
             approval: None,
         }
     }
+}
+
+/// When ECS's circuit breaker trips: `thresholdConfiguration` of `deploymentCircuitBreaker`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BreakerThreshold {
+    /// At this many failed tasks.
+    Tasks(u32),
+    /// At this share of the desired tasks, between 3 and 200 of them.
+    Percent(u32),
 }
 
 /// The manner of a rollout.
@@ -78,6 +97,27 @@ pub enum Strategy {
 pub struct CanarySpec {
     /// Each larger than the one before; 100 % follows the last.
     pub steps: Vec<CanaryStep>,
+    /// Who carries it out.
+    #[serde(default, skip_serializing_if = "CanaryController::is_windlass")]
+    pub controller: CanaryController,
+}
+
+/// Who carries a canary out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum CanaryController {
+    /// Windlass: any steps, with as many tasks as the share takes, beside all of the old ones.
+    #[default]
+    Windlass,
+    /// ECS: exactly one step before 100 %, with a whole second set of tasks.
+    Ecs,
+}
+
+impl CanaryController {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+    fn is_windlass(&self) -> bool {
+        *self == Self::Windlass
+    }
 }
 
 /// One step of a canary.

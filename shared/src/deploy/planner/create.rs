@@ -3,7 +3,7 @@
 use super::update::settings_of;
 use super::{Planner, Stop};
 use crate::deploy::plan::{
-    CreateLoadBalancer, CreateServiceSpec, HealthCheckSpec, Made, Step, TargetGroupSpec,
+    CreateLoadBalancer, CreateServiceSpec, Made, Part, RuleAction, Step, TargetGroupSpec,
 };
 use crate::deploy::report::Note;
 use crate::deploy::wanted::Wanted;
@@ -37,6 +37,7 @@ impl Planner<'_> {
         self.begin(wanted, chosen, None);
         let rollout = spec.rollout_or_default();
         self.steps.push(Step::CreateService(Box::new(CreateServiceSpec {
+            part: Part::Main,
             task_definition,
             desired: spec.desired,
             load_balancer: making.load_balancer,
@@ -71,13 +72,14 @@ impl Planner<'_> {
         if let Some(found) = self.leftover(&desired)? {
             return Ok(Made::Already(found));
         }
+        let family = desired.family().unwrap_or_else(|| desired::family(&self.facts.key));
         self.steps.push(Step::RegisterTaskDefinition {
-            family: desired.family().unwrap_or_else(|| desired::family(&self.facts.key)),
+            family: family.clone(),
             content: Box::new(desired),
             digest: chosen.digest.clone(),
             replaces: None,
         });
-        Ok(Made::ByThisPlan)
+        Ok(Made::ByThisPlan(family.to_string()))
     }
 
     /// The target group and the parked rule, where the spec has a route.
@@ -90,7 +92,7 @@ impl Planner<'_> {
         let group = self.target_group(route, task, port, facts)?;
         let own = match &group.made {
             Made::Already(arn) => route::own_rule(&facts.rules, arn, &self.facts.key),
-            Made::ByThisPlan => None,
+            Made::ByThisPlan(_) => None,
         };
         self.not_taken(route, facts, own)?;
         let mut steps: Vec<Step> = group.step.into_iter().collect();
@@ -131,18 +133,11 @@ impl Planner<'_> {
             vpc: facts.vpc.clone(),
             target_type: if task.network_mode == NetworkMode::Awsvpc { "ip" } else { "instance" }.into(),
             port,
-            health: HealthCheckSpec {
-                path: route.health.path.clone(),
-                matcher: route.health.matcher.clone(),
-                interval_secs: route.health.interval_secs,
-                timeout_secs: route.health.timeout_secs,
-                healthy_threshold: route.health.healthy_threshold,
-                unhealthy_threshold: route.health.unhealthy_threshold,
-            },
+            health: route.health.clone(),
             deregistration_delay_secs: route.deregistration_delay_secs,
             tags: desired::tags(&self.facts.key),
         };
-        Ok(Group { made: Made::ByThisPlan, step: Some(Step::CreateTargetGroup(spec)) })
+        Ok(Group { made: Made::ByThisPlan(spec.name.clone()), step: Some(Step::CreateTargetGroup(spec)) })
     }
 
     fn parked_rule(
@@ -153,10 +148,12 @@ impl Planner<'_> {
     ) -> Result<Step, Stop> {
         let priority = self.free_priority(route, facts)?;
         Ok(Step::CreateRule {
+            name: "main".to_owned(),
             listener: facts.listener.clone(),
             priority,
             conditions: route::parked(&self.facts.key),
-            target_group: group,
+            action: RuleAction::to(group),
+            rewrites: Vec::new(),
             parked: true,
             tags: desired::tags(&self.facts.key),
         })

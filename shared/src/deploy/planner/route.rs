@@ -2,7 +2,7 @@
 //! as the spec says.
 
 use super::{Planner, Stop};
-use crate::deploy::plan::{Made, Step};
+use crate::deploy::plan::{Made, RuleAction, RuleChange, Step};
 use crate::deploy::report::Note;
 use crate::deploy::{desired, route};
 use crate::facts::{Fact, LiveService, RouteFacts, Rule, TargetHealth};
@@ -49,11 +49,8 @@ impl<'a> Planner<'a> {
     }
 
     fn set_conditions(&mut self, rule: &Rule, route: &RouteSpec) {
-        self.steps.push(Step::SetRuleConditions {
-            rule: rule.arn.clone(),
-            expected: rule.conditions.clone(),
-            conditions: route.conditions(),
-        });
+        let change = RuleChange { conditions: Some(route.conditions()), ..RuleChange::default() };
+        self.steps.push(Step::ModifyRule { expected: Box::new(rule.clone()), change });
     }
 
     fn make_rule_again(
@@ -66,10 +63,12 @@ impl<'a> Planner<'a> {
         let priority = self.free_priority(route, facts)?;
         let parked = health.healthy == 0;
         self.steps.push(Step::CreateRule {
+            name: "main".to_owned(),
             listener: facts.listener.clone(),
             priority,
             conditions: if parked { route::parked(&self.facts.key) } else { route.conditions() },
-            target_group: Made::Already(group.clone()),
+            action: RuleAction::to(Made::Already(group.clone())),
+            rewrites: Vec::new(),
             parked,
             tags: desired::tags(&self.facts.key),
         });

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use super::{Planner, Stop};
 use crate::deploy::desired;
-use crate::deploy::plan::{InFlightChange, Made, RolloutSettings, Step};
+use crate::deploy::plan::{InFlightChange, Made, Part, RolloutSettings, Step};
 use crate::deploy::report::Note;
 use crate::deploy::wanted::Wanted;
 use crate::facts::{Deployment, Fact, LiveService, RolloutState};
 use crate::id::{ContainerName, ImageDigest};
 use crate::image::Candidate;
-use crate::ledger::{InFlight, Settled};
+use crate::ledger::InFlight;
 use crate::spec::ServiceSpec;
 use crate::task_definition::TaskDefinition;
 
@@ -36,6 +36,7 @@ impl Planner<'_> {
         self.begin(wanted, chosen, Some(service));
         let settings = wanted.spec.rollout.as_ref().map(settings_of).filter(|s| differs(s, service));
         self.steps.push(Step::UpdateService {
+            part: Part::Main,
             expected: service.task_definition.clone(),
             task_definition,
             settings,
@@ -146,12 +147,12 @@ impl Planner<'_> {
         }
         let family = live.family().unwrap_or_else(|| desired::family(&self.facts.key));
         self.steps.push(Step::RegisterTaskDefinition {
-            family,
+            family: family.clone(),
             content: Box::new(TaskDefinition { arn: None, ..desired }),
             digest: chosen.digest.clone(),
             replaces: live.arn.clone(),
         });
-        Ok(Made::ByThisPlan)
+        Ok(Made::ByThisPlan(family.to_string()))
     }
 
     /// The family's newest revision, if it says just what is wanted.
@@ -181,16 +182,9 @@ impl Planner<'_> {
     }
 
     fn settle(&mut self, wanted: &Wanted, service: &LiveService, chosen: &Candidate) {
-        let settled = Settled {
-            digest: chosen.digest.clone(),
-            tag: Some(chosen.tag.clone()),
-            pushed_at: Some(chosen.pushed_at),
-            task_definition: service.task_definition.clone(),
-            spec: wanted.spec.fingerprint(),
-            policy: wanted.spec.image.policy.canonical_text(),
-            repository: Some(wanted.spec.image.repository.clone()),
-            at: self.settled.as_ref().map_or(self.now, |settled| settled.at),
-        };
+        let since = self.settled.as_ref().map_or(self.now, |settled| settled.at);
+        let settled =
+            self.in_flight_of(wanted, chosen, since).settled(service.task_definition.clone(), since);
         self.settled = Some(settled);
         self.notes.push(Note::Quiet { digest: chosen.digest.clone(), tag: Some(chosen.tag.clone()) });
     }
@@ -211,19 +205,13 @@ impl Planner<'_> {
             return;
         }
         self.notes.push(Note::TookOver { deployment: primary.id.clone() });
-        self.ledger.in_flight = InFlightChange::Set(Box::new(InFlight {
-            digest: chosen.digest.clone(),
-            tag: Some(chosen.tag.clone()),
-            pushed_at: Some(chosen.pushed_at),
+        let found = InFlight {
             task_definition: Some(service.task_definition.clone()),
             deployment: Some(primary.id.clone()),
-            from_digest: self.settled.as_ref().map(|settled| settled.digest.clone()),
             from_task_definition: self.settled.as_ref().map(|settled| settled.task_definition.clone()),
-            started_at: primary.created_at,
-            spec: wanted.spec.fingerprint(),
-            policy: wanted.spec.image.policy.canonical_text(),
-            repository: Some(wanted.spec.image.repository.clone()),
-        }));
+            ..self.in_flight_of(wanted, chosen, primary.created_at)
+        };
+        self.ledger.in_flight = InFlightChange::Set(Box::new(found));
     }
 }
 

@@ -139,7 +139,7 @@ fn the_route_opens_with_the_first_healthy_target() {
     insta::assert_snapshot!(made(route::parked(&"main/shop".parse().unwrap()), 1).plan(), @"
     main/shop
       quiet: latest (aaaaaaaaaaaa) is live
-      1. set the rule's conditions: path /shop/*
+      1. modify rule 900: host cd08adcc.parked.windlass.invalid → path /shop/*;
     ");
 }
 
@@ -157,7 +157,7 @@ fn the_route_opens_although_the_next_image_is_refused() {
     insta::assert_snapshot!(world.plan(), @"
     main/shop
       refused: bbbbbbbbbbbb is built for arm64, the cluster's instances are amd64; build it with `docker buildx build --platform linux/amd64`
-      1. set the rule's conditions: path /shop/*
+      1. modify rule 900: host cd08adcc.parked.windlass.invalid → path /shop/*;
     ");
 }
 

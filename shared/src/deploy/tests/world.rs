@@ -10,7 +10,7 @@ use crate::facts::{
     RepositoryFacts, RolloutState, RouteFacts, Rule, RuleConditions, ServiceFacts,
 };
 use crate::id::{Architecture, ImageDigest, ServiceKey, Timestamp};
-use crate::ledger::{InFlight, ServiceRow, Settled};
+use crate::ledger::{InFlight, Manner, ServiceRow, Settled};
 use crate::spec::GuardRails;
 use crate::task_definition::TaskDefinition;
 
@@ -67,7 +67,6 @@ impl World {
         let live = revision(7, &image_of(&digest('a')));
         let mut world = Self {
             facts: ServiceFacts {
-                key: key.clone(),
                 cluster: Fact::Known(ClusterFacts {
                     name: "main".into(),
                     status: "ACTIVE".into(),
@@ -82,10 +81,9 @@ impl World {
                     uri: "registry.example/shop".into(),
                 }),
                 images: Fact::Known(Vec::new()),
-                inspected: BTreeMap::new(),
-                route: Fact::NotAsked,
-                stopped_tasks: Fact::NotAsked,
-                service_deployments: Fact::NotAsked,
+                stops: Fact::Absent,
+                cluster_parameter: Fact::Absent,
+                ..ServiceFacts::not_asked(key.clone())
             },
             row: ServiceRow::new(key),
             settings: Settings {
@@ -126,6 +124,8 @@ impl World {
             rules: Vec::new(),
             target_group: Fact::Absent,
             health: Fact::NotAsked,
+            second_group: Fact::NotAsked,
+            second_health: Fact::NotAsked,
         });
         world
     }
@@ -185,6 +185,11 @@ impl World {
             spec: settled.spec,
             policy: settled.policy,
             repository: settled.repository,
+            manner: Manner::Rolling,
+            canary: None,
+            given_up: None,
+            approvals: Vec::new(),
+            verdicts: Vec::new(),
         });
         self
     }
@@ -213,6 +218,8 @@ impl World {
                 ..RuleConditions::default()
             },
             forwards: Vec::new(),
+            stickiness_secs: None,
+            rewrites: Vec::new(),
             tags: BTreeMap::new(),
         });
         self
