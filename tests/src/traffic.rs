@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use windlass_sim::elb::{self, RequestHead};
+use windlass_sim::elb::{self, Jar, RequestHead};
 use windlass_sim::{Time, World, ecs};
 
 /// All streams of requests.
@@ -18,6 +18,8 @@ struct Stream {
     path: String,
     every_ms: u64,
     next: Time,
+    /// Clients that keep cookies, in turn; without any, every request is a stranger's.
+    clients: Vec<Jar>,
     counts: Counts,
 }
 
@@ -39,8 +41,18 @@ pub struct Counts {
 impl Traffic {
     /// Sends `per_second` requests to `path` from now on.
     pub fn to(&mut self, now: Time, path: &str, per_second: u64) {
-        let every_ms = 1000 / per_second.max(1);
-        self.streams.push(Stream { path: path.to_owned(), every_ms, next: now, counts: Counts::default() });
+        self.of_clients(now, path, per_second, 0);
+    }
+
+    /// The same, from `clients` clients in turn that keep their cookies as browsers do.
+    pub fn of_clients(&mut self, now: Time, path: &str, per_second: u64, clients: usize) {
+        self.streams.push(Stream {
+            path: path.to_owned(),
+            every_ms: 1000 / per_second.max(1),
+            next: now,
+            clients: vec![Jar::default(); clients],
+            counts: Counts::default(),
+        });
     }
 
     /// How the requests of a path ended so far.
@@ -67,17 +79,24 @@ impl Traffic {
         for stream in &mut self.streams {
             while stream.next <= world.now() {
                 stream.next.0 += stream.every_ms;
-                stream.counts.count(world, listener, &stream.path);
+                let head = RequestHead::get("shop.example.com", &stream.path);
+                let turn = 1.min(stream.clients.len());
+                stream.clients.rotate_left(turn);
+                let client = stream.clients.first_mut();
+                stream.counts.count(world, listener, &head, client);
             }
         }
     }
 }
 
 impl Counts {
-    fn count(&mut self, world: &mut World, listener: &str, path: &str) {
+    fn count(&mut self, world: &mut World, listener: &str, head: &RequestHead, client: Option<&mut Jar>) {
         self.sent += 1;
-        let head = RequestHead::get("shop.example.com", path);
+        let head = client.as_ref().map_or_else(|| head.clone(), |jar| jar.onto(head.clone()));
         let served = elb::request(world, listener, &head);
+        if let (Some(jar), Some(served)) = (client, &served) {
+            jar.keep(&served.decision);
+        }
         let status = served.as_ref().map_or(0, |served| served.status);
         if status == 0 || status >= 500 {
             self.failed += 1;

@@ -8,6 +8,9 @@ use super::model::{Action, Redirect, WeightedGroup};
 use crate::call::ApiError;
 use crate::world::World;
 
+/// Seven days.
+pub(super) const LONGEST_BOND: u32 = 604_800;
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Input {
@@ -101,8 +104,20 @@ fn forward(world: &World, input: Input) -> Result<Action, ApiError> {
         _ => {}
     }
     check_groups(world, &groups)?;
-    let sticky = config.target_group_stickiness_config.filter(|sticky| sticky.enabled == Some(true));
-    Ok(Action::Forward { groups, sticky_secs: sticky.map(|sticky| sticky.duration_seconds.unwrap_or(3600)) })
+    let sticky_secs = config.target_group_stickiness_config.map_or(Ok(None), Sticky::read)?;
+    Ok(Action::Forward { groups, sticky_secs })
+}
+
+impl Sticky {
+    /// For how long a client stays with a group; `None` where it does not.
+    fn read(self) -> Result<Option<u32>, ApiError> {
+        if self.enabled != Some(true) {
+            return Ok(None);
+        }
+        let secs = self.duration_seconds.filter(|secs| (1..=LONGEST_BOND).contains(secs));
+        let error = || invalid("Target group stickiness duration must be between '1' and '604800' seconds");
+        secs.map(Some).ok_or_else(error)
+    }
 }
 
 pub(super) fn check_groups(world: &World, groups: &[WeightedGroup]) -> Result<(), ApiError> {

@@ -83,6 +83,7 @@ impl RouteDecision {
     pub fn own_answer(&self) -> Option<OwnAnswer> {
         match self {
             Self::Forward { .. } => None,
+            Self::TransformFailed { .. } => Some(OwnAnswer::text(500, "500 Internal Server Error")),
             Self::NoHealthyTarget { .. } => Some(OwnAnswer::text(503, "503 Service Temporarily Unavailable")),
             Self::Redirect { status, location } => Some(OwnAnswer {
                 status: *status,

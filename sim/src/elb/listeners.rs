@@ -79,7 +79,13 @@ fn insert(world: &mut World, arn: &str, listener: Listener, action: Action) {
     let rule = format!("listener-rule/{}/{}", listener.path, super::hex_id(world));
     let rule_arn = world.arn("elasticloadbalancing", &rule);
     world.elb.listeners.insert(arn.to_owned(), listener);
-    let rule = Rule { listener: arn.to_owned(), priority: Priority::Default, conditions: Vec::new(), action };
+    let rule = Rule {
+        listener: arn.to_owned(),
+        priority: Priority::Default,
+        conditions: Vec::new(),
+        action,
+        transforms: Vec::new(),
+    };
     world.elb.rules.insert(rule_arn, rule);
     usage::refresh(world);
 }

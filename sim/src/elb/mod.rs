@@ -7,16 +7,20 @@
 //! | `conditions` `actions` | a rule's two halves |
 //! | `usage` | which groups are in use |
 //! | `health` | checks by timers |
-//! | `route` | which target a request goes to |
+//! | `route` `choice` | which target a request goes to |
+//! | `transforms` | what it looks like there |
+//! | `stickiness` | the load balancer's cookies |
 //! | `front` | where a load balancer is met, and what it says by itself |
 //! | `weights` | [`set_weights`]: ECS shifts traffic |
 //! | `view` | what tests and the demo look at |
 //!
 //! It forwards nothing by itself: a door asks [`route`] and carries the bytes. It has no
-//! network or gateway load balancers, no authentication, no transforms, no stickiness
-//! cookies and no slow start.
+//! network or gateway load balancers, no authentication, no cookies of the application's own
+//! and no slow start (the attribute is kept and given back, and a new target gets its full
+//! share at once).
 
 mod actions;
+mod choice;
 mod conditions;
 mod front;
 mod health;
@@ -26,11 +30,13 @@ mod load_balancers;
 mod model;
 mod route;
 mod rules;
+mod stickiness;
 mod tags;
 mod target_groups;
 mod targets;
 #[cfg(test)]
 mod tests;
+mod transforms;
 mod usage;
 mod view;
 mod weights;
@@ -42,6 +48,8 @@ use serde_json::Value;
 
 pub use front::{Front, OwnAnswer, dns_name, front};
 pub use route::{RequestHead, RouteDecision, Served, listener_on, listener_ports, request, route};
+pub use stickiness::Jar;
+pub use transforms::Rewritten;
 pub use view::{GroupView, RuleView, group_arn, rules, target_counts};
 pub use weights::set_weights;
 

@@ -41,6 +41,25 @@ pub(super) struct Rule {
     /// All must hold; a default rule has none.
     pub(super) conditions: Vec<Condition>,
     pub(super) action: Action,
+    /// What is rewritten before a request goes to a target; at most one of each kind.
+    #[serde(default)]
+    pub(super) transforms: Vec<Transform>,
+}
+
+/// A rewriting of a request that a rule matched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Transform {
+    /// The Host header.
+    Host(Rewrite),
+    /// The path with its query.
+    Url(Rewrite),
+}
+
+/// What is replaced by what: `$1` stands for the expression's first group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Rewrite {
+    pub(super) regex: String,
+    pub(super) replace: String,
 }
 
 /// Rules are tried in this order: by number, the default last.
@@ -66,7 +85,7 @@ pub(super) enum Condition {
 pub(super) enum Action {
     Forward {
         groups: Vec<WeightedGroup>,
-        /// Kept and given back; the data plane hands out no cookies.
+        /// For how long a client stays with the group that it came to.
         sticky_secs: Option<u32>,
     },
     Fixed {

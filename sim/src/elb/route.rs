@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use rand::Rng as _;
-
-use super::model::{Action, Priority, Redirect, Rule, WeightedGroup};
-use super::{TargetState, conditions};
+use super::choice::Forward;
+use super::model::{Action, Priority, Redirect, Rule};
+use super::transforms::Rewritten;
+use super::{conditions, transforms};
 use crate::world::World;
 
 /// What a decision needs of a request.
@@ -32,6 +32,11 @@ impl RequestHead {
         Self { method: "GET".into(), host: host.into(), path: path.into(), ..Self::default() }
     }
 
+    /// `/admin/users?page=2`.
+    pub(super) fn path_and_query(&self) -> String {
+        if self.query.is_empty() { self.path.clone() } else { format!("{}?{}", self.path, self.query) }
+    }
+
     /// The host without its port.
     pub(super) fn host_name(&self) -> &str {
         let (name, port) = self.host.rsplit_once(':').unwrap_or((&self.host, ""));
@@ -51,6 +56,15 @@ pub enum RouteDecision {
         /// The target's port.
         port: u16,
         /// The rule that decided.
+        rule_arn: String,
+        /// What the rule's transforms made of the request.
+        rewritten: Rewritten,
+        /// The `Set-Cookie` headers that the answer gets: the client is bound from then on.
+        cookies: Vec<String>,
+    },
+    /// A transform's pattern matched, and what came of it is no host or path: 500.
+    TransformFailed {
+        /// The rule whose transform it is.
         rule_arn: String,
     },
     /// Answers by itself.
@@ -108,50 +122,13 @@ pub fn route(world: &mut World, listener_arn: &str, head: &RequestHead) -> Optio
             status: to.status,
             location: location(&to, &protocol, port, head),
         }),
-        Action::Forward { groups, .. } => Some(forward(world, rule_arn, &groups)),
+        Action::Forward { groups, sticky_secs } => match transforms::carry_out(&rule.transforms, head) {
+            Ok(rewritten) => {
+                Some(Forward { rule_arn, groups: &groups, sticky_secs, rewritten }.decide(world, head))
+            }
+            Err(transforms::Failed) => Some(RouteDecision::TransformFailed { rule_arn }),
+        },
     }
-}
-
-fn forward(world: &mut World, rule_arn: String, groups: &[WeightedGroup]) -> RouteDecision {
-    let Some(target_group) = choose_group(world, groups) else {
-        return RouteDecision::NoHealthyTarget { rule_arn, target_group: None };
-    };
-    match choose_target(world, &target_group) {
-        Some((target_id, port)) => RouteDecision::Forward { target_group, target_id, port, rule_arn },
-        None => RouteDecision::NoHealthyTarget { rule_arn, target_group: Some(target_group) },
-    }
-}
-
-/// By weight alone: health plays no part. All weights zero choose nothing.
-fn choose_group(world: &mut World, groups: &[WeightedGroup]) -> Option<String> {
-    let total: u64 = groups.iter().map(|group| u64::from(group.weight)).sum();
-    if total == 0 {
-        return None;
-    }
-    let positive = groups.iter().filter(|group| group.weight > 0).count();
-    // One choice draws no number, so that traffic does not disturb the seed of what follows.
-    let mut at = if positive == 1 { 0 } else { world.rng.next_u64() % total };
-    for group in groups.iter().filter(|group| group.weight > 0) {
-        if at < u64::from(group.weight) {
-            return Some(group.arn.clone());
-        }
-        at -= u64::from(group.weight);
-    }
-    None
-}
-
-/// Round robin among the healthy. Where none is healthy the load balancer fails open: it
-/// takes the unhealthy ones as they are. Targets that are new or draining get nothing.
-fn choose_target(world: &mut World, arn: &str) -> Option<(String, u16)> {
-    let group = world.elb.groups.get_mut(arn)?;
-    let of = |state| -> Vec<_> {
-        group.targets.iter().filter(|(_, target)| target.state == state).map(|(key, _)| key.clone()).collect()
-    };
-    let healthy = of(TargetState::Healthy);
-    let candidates = if healthy.is_empty() { of(TargetState::Unhealthy) } else { healthy };
-    let chosen = candidates.get(group.turn % candidates.len().max(1)).cloned();
-    group.turn = group.turn.wrapping_add(1);
-    chosen
 }
 
 fn location(to: &Redirect, protocol: &str, port: u16, head: &RequestHead) -> String {
@@ -192,6 +169,7 @@ pub fn request(world: &mut World, listener_arn: &str, head: &RequestHead) -> Opt
         },
         RouteDecision::Fixed { status, .. } | RouteDecision::Redirect { status, .. } => (*status, None),
         RouteDecision::NoHealthyTarget { .. } => (503, None),
+        RouteDecision::TransformFailed { .. } => (500, None),
     };
     Some(Served { status, task_arn, decision })
 }

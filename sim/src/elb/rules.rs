@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::input::{Paging, Pair, invalid, listener_not_found, read, rule_not_found, scalar, tag_map};
 use super::model::{Priority, Rule};
-use super::{actions, conditions, usage};
+use super::{actions, conditions, transforms, usage};
 use crate::call::{ApiError, Reply};
 use crate::world::World;
 
@@ -25,7 +25,7 @@ struct Create {
     #[serde(default)]
     tags: Vec<Pair>,
     #[serde(default)]
-    transforms: Vec<Value>,
+    transforms: Vec<transforms::Input>,
 }
 
 pub(super) fn create(world: &mut World, input: &Value) -> Reply {
@@ -33,7 +33,7 @@ pub(super) fn create(world: &mut World, input: &Value) -> Reply {
     let listener_arn = input.listener_arn;
     let listener = world.elb.listeners.get(&listener_arn).ok_or_else(|| listener_not_found(&listener_arn))?;
     let (lb, path) = (listener.load_balancer.clone(), listener.path.clone());
-    no_transforms(&input.transforms)?;
+    let transforms = transforms::read(input.transforms)?;
     let priority = check_priority(input.priority)?;
     let conditions = conditions::read(input.conditions)?;
     let action = actions::read(world, input.actions)?;
@@ -57,7 +57,8 @@ pub(super) fn create(world: &mut World, input: &Value) -> Reply {
     usage::check(world, &lb, None, &action)?;
     let id = super::hex_id(world);
     let arn = world.arn("elasticloadbalancing", &format!("listener-rule/{path}/{id}"));
-    let made = Rule { listener: listener_arn, priority: Priority::Number(priority), conditions, action };
+    let made =
+        Rule { listener: listener_arn, priority: Priority::Number(priority), conditions, action, transforms };
     world.elb.rules.insert(arn.clone(), made);
     world.elb.tags.insert(arn.clone(), tags);
     usage::refresh(world);
@@ -76,14 +77,6 @@ fn in_use(priority: u32) -> ApiError {
     ApiError::client("PriorityInUse", format!("Priority '{priority}' is currently in use"))
 }
 
-/// The data plane does not rewrite, and a rule that silently did not would be a lie.
-fn no_transforms(transforms: &[Value]) -> Result<(), ApiError> {
-    if transforms.is_empty() {
-        return Ok(());
-    }
-    Err(ApiError::client("InvalidConfigurationRequest", "the embedded load balancer has no transforms"))
-}
-
 fn describe_one(world: &World, arn: &str) -> Value {
     world.elb.rules.get(arn).map_or(Value::Null, |rule| rule_json(arn, rule))
 }
@@ -98,6 +91,7 @@ fn rule_json(arn: &str, rule: &Rule) -> Value {
         "Priority": priority,
         "Conditions": rule.conditions.iter().map(conditions::json).collect::<Vec<_>>(),
         "Actions": [actions::json(&rule.action)],
+        "Transforms": rule.transforms.iter().map(transforms::json).collect::<Vec<_>>(),
         "IsDefault": rule.priority == Priority::Default,
     })
 }
@@ -143,7 +137,9 @@ struct Modify {
     #[serde(default)]
     actions: Vec<actions::Input>,
     #[serde(default)]
-    transforms: Vec<Value>,
+    transforms: Vec<transforms::Input>,
+    #[serde(default, deserialize_with = "scalar")]
+    reset_transforms: Option<bool>,
 }
 
 /// What is not given stays; a list that is given replaces the old one whole.
@@ -155,11 +151,18 @@ pub(super) fn modify(world: &mut World, input: &Value) -> Reply {
         let message = format!("Default rule '{arn}' cannot be modified");
         return Err(ApiError::client("OperationNotPermitted", message));
     }
-    no_transforms(&input.transforms)?;
-    if input.conditions.is_empty() && input.actions.is_empty() {
-        return Err(invalid("Either conditions or actions must be specified"));
+    let resets = input.reset_transforms == Some(true);
+    if resets && !input.transforms.is_empty() {
+        return Err(invalid("You cannot specify both 'Transforms' and 'ResetTransforms'"));
+    }
+    let transforms = transforms::read(input.transforms)?;
+    if input.conditions.is_empty() && input.actions.is_empty() && transforms.is_empty() && !resets {
+        return Err(invalid("Either conditions, actions or transforms must be specified"));
     }
     let mut changed = rule.clone();
+    if resets || !transforms.is_empty() {
+        changed.transforms = transforms;
+    }
     if !input.conditions.is_empty() {
         changed.conditions = conditions::read(input.conditions)?;
     }

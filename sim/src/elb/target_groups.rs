@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::actions::LONGEST_BOND;
 use super::input::{
     Paging, Pair, check_name, group_not_found, invalid, load_balancer_not_found, read, scalar, tag_map,
 };
@@ -321,21 +322,39 @@ pub(super) fn describe_attributes(world: &World, input: &Value) -> Reply {
 
 pub(super) fn modify_attributes(world: &mut World, input: &Value) -> Reply {
     let One { target_group_arn: arn, attributes } = read(input)?;
-    let group = world.elb.groups.get_mut(&arn).ok_or_else(|| group_not_found(&arn))?;
+    let group = world.elb.groups.get(&arn).ok_or_else(|| group_not_found(&arn))?;
     for Pair { key, value } in &attributes {
         if !group.attributes.contains_key(key) {
             return Err(invalid(format!("Target group attribute key '{key}' is not recognized")));
         }
-        let secs = value.parse::<u32>();
-        let fits = match key.as_str() {
-            "deregistration_delay.timeout_seconds" => secs.is_ok_and(|secs| secs <= 3600),
-            "slow_start.duration_seconds" => secs.is_ok_and(|secs| secs == 0 || (30..=900).contains(&secs)),
-            _ => true,
-        };
-        if !fits {
-            return Err(invalid(format!("Target group attribute '{key}' has the invalid value '{value}'")));
+        check_attribute(key, value)?;
+        if key == "stickiness.enabled" && value == "true" {
+            usage::check_sticky(world, &arn)?;
         }
     }
+    let group = world.elb.groups.get_mut(&arn).ok_or_else(|| group_not_found(&arn))?;
     group.attributes.extend(attributes.into_iter().map(|pair| (pair.key, pair.value)));
     Ok(json!({ "Attributes": pairs(&group.attributes) }))
+}
+
+fn check_attribute(key: &str, value: &str) -> Result<(), ApiError> {
+    let secs = value.parse::<u32>();
+    let fits = match key {
+        "deregistration_delay.timeout_seconds" => secs.is_ok_and(|secs| secs <= 3600),
+        "slow_start.duration_seconds" => secs.is_ok_and(|secs| secs == 0 || (30..=900).contains(&secs)),
+        "stickiness.enabled" => matches!(value, "true" | "false"),
+        "stickiness.type" if value == "app_cookie" => {
+            let message = "the embedded load balancer has no cookies of the application's own";
+            return Err(ApiError::client("InvalidConfigurationRequest", message));
+        }
+        "stickiness.type" => value == "lb_cookie",
+        "stickiness.lb_cookie.duration_seconds" | "stickiness.app_cookie.duration_seconds" => {
+            secs.is_ok_and(|secs| (1..=LONGEST_BOND).contains(&secs))
+        }
+        _ => true,
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(invalid(format!("Target group attribute '{key}' has the invalid value '{value}'")))
 }

@@ -16,6 +16,8 @@ use super::{
 use crate::ecs::Answer;
 use crate::world::{Config, World};
 
+mod stickiness;
+mod transforms;
 mod weights;
 
 thread_local! {

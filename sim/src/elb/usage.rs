@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::health;
-use super::model::Action;
+use super::model::{Action, TargetGroup};
 use crate::call::ApiError;
 use crate::world::World;
 
@@ -33,6 +33,9 @@ pub(super) fn check(
     action: &Action,
 ) -> Result<(), ApiError> {
     let used = by_load_balancer(world, replaces);
+    if let Some(group) = needs_bond(world, action) {
+        return Err(group_stickiness_first(group));
+    }
     for group in action.groups() {
         let elsewhere =
             used.iter().any(|(other, groups)| *other != lb && groups.contains(group.arn.as_str()));
@@ -61,6 +64,35 @@ pub(super) fn check(
         return Err(ApiError::client("TooManyUniqueTargetGroupsPerLoadBalancer", message));
     }
     Ok(())
+}
+
+/// A target that keeps its clients needs a rule that keeps them with its group: the first such
+/// group of an action with several and without that.
+fn needs_bond<'a>(world: &World, action: &'a Action) -> Option<&'a str> {
+    let Action::Forward { groups, sticky_secs: None } = action else { return None };
+    let sticky = |arn: &str| world.elb.groups.get(arn).is_some_and(TargetGroup::is_sticky);
+    groups.iter().map(|group| group.arn.as_str()).find(|arn| groups.len() > 1 && sticky(arn))
+}
+
+/// Whether `stickiness.enabled` may be turned on for this group: no rule shares its traffic
+/// out without keeping clients with a group.
+pub(super) fn check_sticky(world: &World, group: &str) -> Result<(), ApiError> {
+    let shares =
+        |action: &Action| matches!(action, Action::Forward { groups, sticky_secs: None } if groups.len() > 1);
+    let names = |action: &Action| action.groups().iter().any(|it| it.arn == group);
+    let mut actions = world.elb.rules.values().map(|rule| &rule.action);
+    if actions.any(|action| shares(action) && names(action)) {
+        return Err(group_stickiness_first(group));
+    }
+    Ok(())
+}
+
+fn group_stickiness_first(group: &str) -> ApiError {
+    let message = format!(
+        "This target group appears behind a rule with group stickiness disabled ({group}). You must enable \
+         group stickiness before enabling target stickiness"
+    );
+    ApiError::client("InvalidConfigurationRequest", message)
 }
 
 /// The load balancers whose rules forward to a group (one at most).

@@ -33,6 +33,7 @@ pub(super) struct Asked {
     host_port: u16,
     status: u16,
     path: String,
+    cookies: Vec<String>,
     takes: Duration,
 }
 
@@ -79,13 +80,17 @@ fn ask(world: &World, decision: &RouteDecision, uri: &Uri) -> Taken {
         return Taken::Own(own);
     }
     let asked = || {
-        let RouteDecision::Forward { target_id, port, .. } = decision else { return None };
+        let RouteDecision::Forward { target_id, port, rewritten, cookies, .. } = decision else {
+            return None;
+        };
         let answer = ecs::answer(world, target_id, *port, false)?;
+        let path = rewritten.path_and_query.as_deref().unwrap_or(uri.path());
         Some(Asked {
             container: ecs::container_at(world, target_id, *port)?,
             host_port: *port,
             status: answer.status,
-            path: uri.path().to_owned(),
+            path: path.split('?').next().unwrap_or_default().to_owned(),
+            cookies: cookies.clone(),
             takes: Duration::from_millis(answer.latency_ms),
         })
     };
@@ -130,6 +135,9 @@ impl Asked {
         let mut response = Response::builder().status(self.status);
         for (name, value) in said::headers(&self.container) {
             response = response.header(name, value);
+        }
+        for cookie in &self.cookies {
+            response = response.header(header::SET_COOKIE, cookie);
         }
         let body = said::body(&self.container, &self.path).to_string();
         response.header(header::CONTENT_TYPE, "application/json").body(body.into())

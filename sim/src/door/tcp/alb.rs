@@ -24,7 +24,7 @@ use super::http::{Body, Cut, bind, full, serve, text};
 use super::hub::Hub;
 use super::lock;
 use super::proxy::{Hop, Proxy};
-use crate::elb::{OwnAnswer, RequestHead, RouteDecision, listener_on, listener_ports, route};
+use crate::elb::{OwnAnswer, RequestHead, Rewritten, RouteDecision, listener_on, listener_ports, route};
 
 /// How soon a new listener's port is opened, in real time.
 const LOOK: Duration = Duration::from_millis(100);
@@ -151,15 +151,38 @@ impl Alb {
         if let Some(answer) = decision.own_answer() {
             return own(answer);
         }
-        let target = match &decision {
-            RouteDecision::Forward { target_id, port, .. } => self.hub.containers.address(target_id, *port),
-            _ => None,
-        };
-        match target {
-            Some(target) => self.proxy.forward(request, target, hop).await,
-            None => text(StatusCode::BAD_GATEWAY, "502 Bad Gateway"),
+        match decision {
+            RouteDecision::Forward { target_id, port, rewritten, cookies, .. } => {
+                match self.hub.containers.address(&target_id, port) {
+                    Some(target) => {
+                        let request = rewrite(request, &rewritten);
+                        bind_client(self.proxy.forward(request, target, hop).await, &cookies)
+                    }
+                    None => text(StatusCode::BAD_GATEWAY, "502 Bad Gateway"),
+                }
+            }
+            _ => text(StatusCode::BAD_GATEWAY, "502 Bad Gateway"), // it has answered above
         }
     }
+}
+
+/// What the rule's transforms made of the request. They were checked to be a path and a host.
+fn rewrite<B>(mut request: Request<B>, rewritten: &Rewritten) -> Request<B> {
+    if let Some(Ok(uri)) = rewritten.path_and_query.as_deref().map(str::parse) {
+        *request.uri_mut() = uri;
+    }
+    if let Some(Ok(host)) = rewritten.host.as_deref().map(HeaderValue::from_str) {
+        request.headers_mut().insert(header::HOST, host);
+    }
+    request
+}
+
+/// Puts the load balancer's cookies beside the target's own.
+fn bind_client(mut response: Response<Body>, cookies: &[String]) -> Response<Body> {
+    for cookie in cookies.iter().filter_map(|cookie| HeaderValue::from_str(cookie).ok()) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
 }
 
 /// 80, or the lowest of the listeners' ports.
@@ -193,4 +216,23 @@ fn own(answer: OwnAnswer) -> Response<Body> {
         }
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rewritten_request_has_the_new_path_and_host_and_keeps_the_rest() {
+        let request = Request::get("/a?x=1").header("host", "old").header("x-a", "1").body(()).unwrap();
+        let rewritten = Rewritten { host: Some("new".into()), path_and_query: Some("/b?y=2".into()) };
+        let request = rewrite(request, &rewritten);
+        assert_eq!(request.uri(), "/b?y=2");
+        assert_eq!(
+            (&request.headers()["host"], &request.headers()["x-a"]),
+            (&"new".parse().unwrap(), &"1".parse().unwrap())
+        );
+        let same = rewrite(request, &Rewritten::default());
+        assert_eq!((same.uri().path(), &same.headers()["host"]), ("/b", &"new".parse().unwrap()));
+    }
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::super::InProcess;
 use crate::ServiceId::{Ecs, ElasticLoadBalancing as Elb};
-use crate::door::tcp::tests::rollout::{call, furnish, release};
+use crate::door::tcp::tests::rollout::{call, furnish, release, transform_and_bind};
 use crate::elb::{dns_name, set_weights};
 use crate::world::{Config, World};
 
@@ -158,4 +158,19 @@ async fn weights_split_requests_over_revisions_and_an_empty_group_is_503() {
         failed += u32::from(get(&door, &format!("http://{name}/shop"), &[]).await.unwrap().status == 503);
     }
     assert!((30..70).contains(&failed), "{failed} of 200");
+}
+
+#[tokio::test(start_paused = true)]
+async fn transforms_and_cookies_reach_target_and_client() {
+    let (door, name) = furnished().await;
+    door.with(transform_and_bind);
+    let first = get(&door, &format!("http://{name}/shop/cart?x=1"), &[]).await.unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&first.body).unwrap()["path"], "/cart");
+    let cookies: Vec<_> = first.headers.iter().filter(|(name, _)| name == "set-cookie").collect();
+    assert_eq!(cookies.len(), 2, "{cookies:?}");
+    let cookie = cookies[0].1.split(';').next().unwrap();
+    for _ in 0..6 {
+        let again = get(&door, &format!("http://{name}/shop"), &[("cookie", cookie)]).await.unwrap();
+        assert_eq!(again.header("x-task"), first.header("x-task"));
+    }
 }

@@ -2,7 +2,7 @@
 
 use http::request::Builder;
 
-use super::rollout::{call, furnished, settle};
+use super::rollout::{call, furnished, settle, transform_and_bind};
 use super::*;
 use crate::call::ServiceId::ElasticLoadBalancing as Elb;
 use crate::elb::{group_arn, listener_on, rules, set_weights};
@@ -60,6 +60,24 @@ async fn weights_split_real_requests() {
             answered += u32::from(status(Request::get(format!("{}/shop", local.alb_url()))).await == 200);
         }
         assert!(served.contains(&answered), "{weights:?}: {answered} of 100");
+    }
+    local.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_real_request_is_rewritten_and_its_client_bound() {
+    let local = furnished(None).await;
+    settle(&local).await;
+    local.with(transform_and_bind);
+    let (parts, body) = get(&format!("{}/shop/cart?x=1", local.alb_url())).await;
+    assert_eq!(serde_json::from_slice::<Value>(&body).unwrap()["path"], "/cart");
+    let cookies: Vec<_> = parts.headers.get_all("set-cookie").iter().collect();
+    assert_eq!(cookies.len(), 2, "{cookies:?}");
+    let cookie = cookies[0].to_str().unwrap().split(';').next().unwrap();
+    for _ in 0..6 {
+        let again = Request::get(format!("{}/shop", local.alb_url())).header("cookie", cookie);
+        let (again, _) = exchange(again.body(Full::default()).unwrap()).await;
+        assert_eq!(again.headers["x-task"], parts.headers["x-task"]);
     }
     local.shutdown().await.unwrap();
 }

@@ -90,6 +90,19 @@ pub(in crate::door) fn release<const N: usize>(
         .clone()
 }
 
+/// `/shop…` loses its first part on its way to a target, and clients stay with their target.
+pub(in crate::door) fn transform_and_bind(world: &mut World) {
+    let listener = crate::elb::listener_on(world, 80).unwrap().to_owned();
+    let rule = crate::elb::rules(world, &listener).remove(0);
+    let rewrite = json!({ "Regex": "^/shop/?", "Replace": "/" });
+    let transform = json!({ "Type": "url-rewrite", "UrlRewriteConfig": { "Rewrites": [rewrite] } });
+    let elb = ServiceId::ElasticLoadBalancing;
+    call(world, elb, "ModifyRule", json!({ "RuleArn": rule.arn, "Transforms": [transform] }));
+    let sticky = json!([{ "Key": "stickiness.enabled", "Value": "true" }]);
+    let input = json!({ "TargetGroupArn": rule.groups[0].arn, "Attributes": sticky });
+    call(world, elb, "ModifyTargetGroupAttributes", input);
+}
+
 fn settled(local: &Local) -> bool {
     let input = json!({ "cluster": "main", "services": ["shop"] });
     let described = local.with(|world| call(world, ServiceId::Ecs, "DescribeServices", input));
