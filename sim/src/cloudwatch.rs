@@ -7,7 +7,10 @@
 //! | `describe` | `DescribeAlarms`, `ListTagsForResource` |
 //! | `state` | a state's change: the event, the functions that it calls, the composites above |
 //! | `rule` | a composite alarm's expression |
-//! | `query` | what a metric and a query are |
+//! | `metrics` | what was measured, by the minute |
+//! | `query` `math` | what a metric is, queries and expressions over them |
+//! | `data` | `PutMetricData`, `GetMetricData`, `GetMetricStatistics`, `ListMetrics` |
+//! | `evaluate` | what a metric alarm's state is, at the end of each of its periods |
 //!
 //! It has no anomaly bands, no Metrics Insights, no suppressors, no mute rules, no log alarms:
 //! each is refused. Actions other than functions are kept and nothing comes of them. A
@@ -20,7 +23,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 mod alarm;
+mod data;
 mod describe;
+mod evaluate;
+mod math;
+mod metrics;
 mod put;
 mod query;
 mod rule;
@@ -29,12 +36,75 @@ mod state;
 pub use alarm::AlarmState;
 
 use crate::call::{ApiError, Reply};
-use crate::world::World;
+use crate::elb;
+use crate::time::Time;
+use crate::world::{self, World};
 
 /// CloudWatch's state.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct CloudWatch {
     alarms: BTreeMap<String, alarm::Alarm>,
+    metrics: metrics::Metrics,
+    /// Whether the timer of the next minute's end is set.
+    awake: bool,
+}
+
+/// What this service's timers are for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Due {
+    /// A minute is over: its values can be read, and alarms look at them.
+    Minute,
+}
+
+pub(crate) fn due(world: &mut World, due: &Due) {
+    match due {
+        Due::Minute => minute(world),
+    }
+}
+
+/// Whatever is due at the same instant has happened: this timer is the instant's last.
+fn minute(world: &mut World) {
+    world.cloudwatch.awake = false;
+    elb::measure_hosts(world);
+    evaluate::all(world);
+    let now = world.now();
+    world.cloudwatch.metrics.sweep(now);
+    if !world.cloudwatch.alarms.is_empty() || !world.cloudwatch.metrics.is_empty() {
+        wake(world);
+    }
+}
+
+/// There is something to do at the end of this minute.
+pub(crate) fn wake(world: &mut World) {
+    if !std::mem::replace(&mut world.cloudwatch.awake, true) {
+        let at = evaluate::next_minute(world.now());
+        world.at_the_end_of(at, world::Due::CloudWatch(Due::Minute));
+    }
+}
+
+/// An AWS service publishes a value of a metric of its own.
+pub(crate) fn publish(
+    world: &mut World,
+    namespace: &str,
+    name: &str,
+    dimensions: &[(&str, &str)],
+    unit: &str,
+    value: f64,
+    at: Time,
+) {
+    let dimension = |(name, value): &(&str, &str)| query::Dimension {
+        name: (*name).to_owned(),
+        value: (*value).to_owned(),
+    };
+    let metric = query::Metric {
+        namespace: namespace.to_owned(),
+        metric_name: name.to_owned(),
+        dimensions: dimensions.iter().map(dimension).collect(),
+    };
+    let now = world.now();
+    world.cloudwatch.metrics.record(metric.sorted(), Some(unit), at, now, &metrics::Sample::of(value, 1.0));
+    wake(world);
 }
 
 pub(crate) fn handle(world: &mut World, operation: &str, input: &Value) -> Reply {
@@ -44,6 +114,10 @@ pub(crate) fn handle(world: &mut World, operation: &str, input: &Value) -> Reply
         "DeleteAlarms" => put::delete(world, input),
         "DescribeAlarms" => describe::alarms(world, input),
         "ListTagsForResource" => describe::tags(world, input),
+        "PutMetricData" => data::put(world, input),
+        "GetMetricData" => data::get(world, input),
+        "GetMetricStatistics" => data::statistics(world, input),
+        "ListMetrics" => data::list(world, input),
         "SetAlarmState" => state::set_call(world, input),
         other => {
             let message = format!("the embedded CloudWatch does not have the operation {other}");

@@ -145,6 +145,8 @@ pub enum Due {
     Bus(bus::Due),
     /// Lambda's.
     Lambda(lambda::Due),
+    /// CloudWatch's.
+    CloudWatch(cloudwatch::Due),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -222,6 +224,7 @@ impl World {
                 Due::Elb(due) => elb::due(self, due),
                 Due::Bus(due) => bus::due(self, due),
                 Due::Lambda(due) => lambda::due(self, due),
+                Due::CloudWatch(due) => cloudwatch::due(self, &due),
             }
         }
         self.now = self.now.max(to);
@@ -231,6 +234,12 @@ impl World {
     pub(crate) fn at(&mut self, at: Time, due: Due) {
         self.sequence += 1;
         self.timers.push(std::cmp::Reverse(Timer { at, sequence: self.sequence, due }));
+    }
+
+    /// Sets a timer that runs after all others of its instant. It takes no number, so that
+    /// ids do not depend on it.
+    pub(crate) fn at_the_end_of(&mut self, at: Time, due: Due) {
+        self.timers.push(std::cmp::Reverse(Timer { at, sequence: u64::MAX, due }));
     }
 
     /// A number that this world has not given out before: for ids.

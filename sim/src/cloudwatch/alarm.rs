@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::query::{Dimension, Metric, MetricQuery, MetricStat};
+use super::query::{Metric, MetricQuery, MetricStat};
 use super::rule::Rule;
 use crate::time::Time;
 use crate::world::World;
@@ -113,6 +113,28 @@ pub(super) enum Statistic {
     Extended(String),
 }
 
+impl Comparison {
+    /// Whether a value breaches the threshold.
+    pub(super) fn breaches(self, value: f64, threshold: f64) -> bool {
+        match self {
+            Self::GreaterThanOrEqualToThreshold => value >= threshold,
+            Self::GreaterThanThreshold => value > threshold,
+            Self::LessThanThreshold => value < threshold,
+            Self::LessThanOrEqualToThreshold => value <= threshold,
+        }
+    }
+
+    /// As a reason says it.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::GreaterThanOrEqualToThreshold => "greater than or equal to",
+            Self::GreaterThanThreshold => "greater than",
+            Self::LessThanThreshold => "less than",
+            Self::LessThanOrEqualToThreshold => "less than or equal to",
+        }
+    }
+}
+
 impl Statistic {
     pub(super) fn name(&self) -> &str {
         match self {
@@ -161,6 +183,17 @@ impl MetricAlarm {
                 return_data: Some(true),
                 period: None,
             }],
+        }
+    }
+
+    /// The period of its values: of several, the longest.
+    pub(super) fn period(&self) -> u32 {
+        match &self.source {
+            Source::Metric { period, .. } => *period,
+            Source::Queries(queries) => {
+                let periods = queries.iter().filter_map(|query| Some(query.metric_stat.as_ref()?.period));
+                periods.max().unwrap_or(60)
+            }
         }
     }
 
@@ -245,10 +278,4 @@ pub(super) fn stamp(at: Time) -> String {
 
 pub(super) fn arn(world: &World, name: &str) -> String {
     world.arn("cloudwatch", &format!("alarm:{name}"))
-}
-
-/// Two dimensions' order does not matter to CloudWatch.
-pub(super) fn sorted(mut dimensions: Vec<Dimension>) -> Vec<Dimension> {
-    dimensions.sort();
-    dimensions
 }

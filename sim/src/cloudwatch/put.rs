@@ -6,12 +6,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::alarm::{
-    Actions, Alarm, Comparison, Definition, MetricAlarm, Missing, Source, Statistic, Status, sorted,
-};
+use super::alarm::{Actions, Alarm, Comparison, Definition, MetricAlarm, Missing, Source, Statistic, Status};
 use super::query::{Dimension, Metric, MetricQuery};
 use super::rule::Rule;
-use super::{AlarmState, invalid, state};
+use super::{AlarmState, evaluate, invalid, query, state};
 use crate::call::{ApiError, Reply, parse};
 use crate::world::World;
 
@@ -106,6 +104,7 @@ fn source(put: &PutMetricAlarm) -> Result<Source, ApiError> {
             if returned != 1 {
                 return Err(invalid("Exactly one element of the metrics list should return data"));
             }
+            query::check(&put.metrics)?;
             Ok(Source::Queries(put.metrics.clone()))
         }
         (Some(metric_name), true) => {
@@ -118,9 +117,11 @@ fn source(put: &PutMetricAlarm) -> Result<Source, ApiError> {
             let metric = Metric {
                 namespace: put.namespace.clone().ok_or_else(|| missing("Namespace"))?,
                 metric_name: metric_name.clone(),
-                dimensions: sorted(put.dimensions.clone()),
+                dimensions: put.dimensions.clone(),
             };
             let period = put.period.ok_or_else(|| missing("Period"))?;
+            query::check_period(period)?;
+            query::check_stat(statistic.name())?;
             Ok(Source::Metric { metric, period, statistic, unit: put.unit.clone() })
         }
     }
@@ -132,6 +133,13 @@ fn check_periods(alarm: &MetricAlarm) -> Result<(), ApiError> {
     }
     if alarm.datapoints_to_alarm.is_some_and(|needed| needed == 0 || needed > alarm.evaluation_periods) {
         return Err(invalid("DatapointsToAlarm must be between 1 and EvaluationPeriods"));
+    }
+    let window_secs = u64::from(alarm.period()) * u64::from(alarm.evaluation_periods);
+    if window_secs > evaluate::LONGEST_SECS {
+        return Err(invalid(format!(
+            "EvaluationPeriods times Period is {window_secs} s, and the embedded CloudWatch looks back {} s at most",
+            evaluate::LONGEST_SECS
+        )));
     }
     Ok(())
 }
@@ -196,6 +204,7 @@ fn store(world: &mut World, name: &str, definition: Definition, actions: Actions
     let alarm =
         Alarm { definition, actions, status, previous: None, transitioned: now, configured: now, tags };
     world.cloudwatch.alarms.insert(name.to_owned(), alarm);
+    super::wake(world);
 }
 
 #[derive(Deserialize)]

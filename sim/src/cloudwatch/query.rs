@@ -1,7 +1,17 @@
-//! What a metric is, and a query of one: the same shapes in alarms and in `GetMetricData`.
+//! What a metric is, a query of one, and what it comes to: the same in alarms and in
+//! `GetMetricData`.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+
+use super::invalid;
+use super::math::{Expression, Values};
+use super::metrics::Stat;
+use crate::call::ApiError;
+use crate::time::Time;
+use crate::world::World;
 
 /// A dimension.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -96,4 +106,111 @@ impl MetricStat {
         }
         told
     }
+}
+
+/// Checks queries as a whole: ids, statistics, periods, expressions.
+pub(super) fn check(queries: &[MetricQuery]) -> Result<(), ApiError> {
+    let mut ids = BTreeSet::new();
+    for query in queries {
+        let id = &query.id;
+        let is_word = id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if !id.starts_with(|c: char| c.is_ascii_lowercase()) || !is_word {
+            return Err(invalid(format!("The value {id} for Id must begin with a lower case letter")));
+        }
+        if !ids.insert(id.as_str()) {
+            return Err(invalid(format!("The values for Id must be unique: {id} is there twice")));
+        }
+    }
+    for query in queries {
+        match (&query.metric_stat, &query.expression) {
+            (Some(stat), None) => {
+                check_stat(&stat.stat)?;
+                check_period(stat.period)?;
+            }
+            (None, Some(text)) => check_expression(&query.id, text, queries)?,
+            _ => return Err(invalid(format!("{} needs either MetricStat or Expression", query.id))),
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn check_stat(text: &str) -> Result<Stat, ApiError> {
+    Stat::parse(text).ok_or_else(|| {
+        invalid(format!(
+            "the embedded CloudWatch does not have the statistic {text}: use Sum, Average, Minimum, Maximum, \
+             SampleCount or a percentile such as p99"
+        ))
+    })
+}
+
+/// Whole minutes: values of a finer resolution are not kept here.
+pub(super) fn check_period(period: u32) -> Result<(), ApiError> {
+    if period == 0 || !period.is_multiple_of(60) {
+        return Err(invalid(format!("Period must be a multiple of 60 here, and is {period}")));
+    }
+    Ok(())
+}
+
+fn check_expression(id: &str, text: &str, queries: &[MetricQuery]) -> Result<(), ApiError> {
+    let wrong = |reason: String| invalid(format!("Error in expression '{id}': {reason}"));
+    let expression = Expression::parse(text).map_err(wrong)?;
+    for named in expression.ids() {
+        // Expressions over expressions would need an order; metrics are enough.
+        if !queries.iter().any(|query| query.id == named && query.metric_stat.is_some()) {
+            return Err(wrong(format!("{named} is no MetricStat of this request")));
+        }
+    }
+    expression.values(&|_| Values::new()).map_err(wrong).map(drop)
+}
+
+/// What checked queries come to, by id.
+pub(super) fn run(
+    world: &World,
+    queries: &[MetricQuery],
+    start: Time,
+    end: Time,
+) -> BTreeMap<String, Values> {
+    let mut results: BTreeMap<String, Values> = BTreeMap::new();
+    for query in queries {
+        if let Some(stat) = &query.metric_stat {
+            results.insert(query.id.clone(), stat.values(world, start, end));
+        }
+    }
+    for query in queries {
+        let Some(Ok(expression)) = query.expression.as_deref().map(Expression::parse) else { continue };
+        let of = |id: &str| results.get(id).cloned().unwrap_or_default();
+        let values = expression.values(&of).unwrap_or_default();
+        results.insert(query.id.clone(), values);
+    }
+    results
+}
+
+impl MetricStat {
+    fn values(&self, world: &World, start: Time, end: Time) -> Values {
+        let series = world.cloudwatch.metrics.series(&self.metric.clone().sorted());
+        let (Some(series), Some(wanted)) = (series, Stat::parse(&self.stat)) else { return Values::new() };
+        if self.unit.is_some() && self.unit != series.unit {
+            return Values::new();
+        }
+        let periods = series.periods(self.period, start, end, world.now());
+        periods.iter().filter_map(|(at, sample)| Some((*at, wanted.of(sample)?))).collect()
+    }
+}
+
+impl Metric {
+    /// The order of dimensions does not matter.
+    pub(super) fn sorted(mut self) -> Self {
+        self.dimensions.sort();
+        self
+    }
+}
+
+/// A timestamp of an input: seconds since the epoch.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "clamped, and a second's part is kept"
+)]
+pub(super) fn time(secs: f64) -> Time {
+    Time((secs.clamp(0.0, 4e9) * 1000.0).round() as u64)
 }

@@ -255,3 +255,5 @@ fn mistakes_have_their_codes() {
     call(&mut world, "DeleteAlarms", json!({"AlarmNames": ["none", "a", "c"]})).unwrap();
     assert_eq!((alarm_state(&world, "a"), alarm_state(&world, "c")), (None, None));
 }
+
+mod measured;

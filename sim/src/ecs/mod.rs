@@ -219,10 +219,11 @@ pub(crate) fn container_at(
     })
 }
 
-/// A share between 0 and 1 for a request at this instant on this port: as good as random,
+/// A share between 0 and 1 for the latest request, at this instant on this port: as good as random,
 /// and the same in every run of a seed, without a state to change.
 fn chance(world: &World, port: u16) -> f64 {
-    let mixed = (world.now().0 ^ world.config.seed.rotate_left(32) ^ (u64::from(port) << 48))
+    let request = crate::elb::requests(world).wrapping_mul(0xd6e8_feb8_6659_fd93);
+    let mixed = (world.now().0 ^ request ^ world.config.seed.rotate_left(32) ^ (u64::from(port) << 48))
         .wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mixed = (mixed ^ (mixed >> 31)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     f64::from(u16::try_from(mixed >> 48).unwrap_or(0)) / 65_536.0

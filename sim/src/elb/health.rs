@@ -76,6 +76,7 @@ pub(super) fn begin(world: &mut World, arn: &str, key: (String, u16)) {
     let in_use = group.in_use;
     group.targets.insert(key.clone(), Target { state, reason: Some(reason), passed: 0, failed: 0, life });
     if in_use {
+        crate::cloudwatch::wake(world);
         let due = Due::Check { group: arn.to_owned(), id: key.0, port: key.1, life };
         world.at(first, world::Due::Elb(due));
     }

@@ -12,6 +12,7 @@
 //! | `stickiness` | the load balancer's cookies |
 //! | `front` | where a load balancer is met, and what it says by itself |
 //! | `weights` | [`set_weights`]: ECS shifts traffic |
+//! | `metrics` | what CloudWatch is told |
 //! | `view` | what tests and the demo look at |
 //!
 //! It forwards nothing by itself: a door asks [`route`] and carries the bytes. It has no
@@ -27,6 +28,7 @@ mod health;
 mod input;
 mod listeners;
 mod load_balancers;
+mod metrics;
 mod model;
 mod route;
 mod rules;
@@ -47,6 +49,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use front::{Front, OwnAnswer, dns_name, front};
+pub(crate) use metrics::measure_hosts;
+pub use metrics::{Ended, record};
 pub use route::{RequestHead, RouteDecision, Served, listener_on, listener_ports, request, route};
 pub use stickiness::Jar;
 pub use transforms::Rewritten;
@@ -69,6 +73,9 @@ pub struct Elb {
     /// Default rules among them.
     rules: BTreeMap<String, model::Rule>,
     groups: BTreeMap<String, model::TargetGroup>,
+    /// How many requests were decided on: what tells two of one instant apart.
+    #[serde(default)]
+    requests: u64,
     /// Every resource has an entry here, be it empty.
     tags: BTreeMap<String, BTreeMap<String, String>>,
 }
@@ -187,6 +194,11 @@ pub(crate) fn refuses_service(world: &World, group_arn: &str) -> Option<ApiError
         Some(group) if !group.in_use => refuse("does not have an associated load balancer."),
         Some(_) => None,
     }
+}
+
+/// How many requests were decided on so far.
+pub(crate) fn requests(world: &World) -> u64 {
+    world.elb.requests
 }
 
 /// What the container behind a target answers.

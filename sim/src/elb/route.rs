@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::choice::Forward;
 use super::model::{Action, Priority, Redirect, Rule};
 use super::transforms::Rewritten;
-use super::{conditions, transforms};
+use super::{Ended, conditions, transforms};
 use crate::world::World;
 
 /// What a decision needs of a request.
@@ -108,6 +109,7 @@ pub fn listener_ports(world: &World) -> BTreeSet<u16> {
 pub fn route(world: &mut World, listener_arn: &str, head: &RequestHead) -> Option<RouteDecision> {
     let listener = world.elb.listeners.get(listener_arn)?;
     let (protocol, port) = (listener.protocol.clone(), listener.port);
+    world.elb.requests += 1;
     let holds = |(_, rule): &(&str, &Rule)| {
         rule.conditions.iter().all(|condition| conditions::holds(condition, head))
     };
@@ -159,19 +161,29 @@ pub struct Served {
 }
 
 /// Sends a request through a listener to the container behind it: in-process traffic for
-/// tests. `None` as in [`route`].
+/// tests. It is counted in CloudWatch's metrics, as if it had taken the target's time. `None`
+/// as in [`route`].
 pub fn request(world: &mut World, listener_arn: &str, head: &RequestHead) -> Option<Served> {
     let decision = route(world, listener_arn, head)?;
-    let (status, task_arn) = match &decision {
-        RouteDecision::Forward { target_id, port, .. } => match super::ask(world, target_id, *port, false) {
-            Some(answer) => (answer.status, Some(answer.task_arn)),
-            None => (502, None),
-        },
-        RouteDecision::Fixed { status, .. } | RouteDecision::Redirect { status, .. } => (*status, None),
-        RouteDecision::NoHealthyTarget { .. } => (503, None),
-        RouteDecision::TransformFailed { .. } => (500, None),
+    let answer = match &decision {
+        RouteDecision::Forward { target_id, port, .. } => super::ask(world, target_id, *port, false),
+        _ => None,
     };
-    Some(Served { status, task_arn, decision })
+    let own = match &decision {
+        RouteDecision::Forward { .. } => 502,
+        RouteDecision::Fixed { status, .. } | RouteDecision::Redirect { status, .. } => *status,
+        RouteDecision::NoHealthyTarget { .. } => 503,
+        RouteDecision::TransformFailed { .. } => 500,
+    };
+    let ended = match &answer {
+        Some(answer) => {
+            Ended::Target { status: answer.status, took: Duration::from_millis(answer.latency_ms) }
+        }
+        None => Ended::Own { status: own },
+    };
+    super::record(world, listener_arn, &decision, ended);
+    let status = answer.as_ref().map_or(own, |answer| answer.status);
+    Some(Served { status, task_arn: answer.map(|answer| answer.task_arn), decision })
 }
 
 impl super::Elb {

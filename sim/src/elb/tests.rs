@@ -16,6 +16,7 @@ use super::{
 use crate::ecs::Answer;
 use crate::world::{Config, World};
 
+mod metrics;
 mod stickiness;
 mod transforms;
 mod weights;

@@ -13,15 +13,22 @@ use super::Core;
 use super::connector::io;
 use crate::door::said;
 use crate::ecs;
-use crate::elb::{Front, OwnAnswer, RequestHead, RouteDecision, front, route};
+use crate::elb::{Ended, Front, OwnAnswer, RequestHead, RouteDecision, front, record, route};
 use crate::world::{RunningContainer, World};
 
 /// An ALB's idle timeout (default 60 s): a target that says nothing for so long is a 504.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A request that the load balancer has taken.
-pub(super) enum Taken {
-    /// It answers by itself.
+pub(super) struct Taken {
+    by: By,
+    /// The listener and its decision; `None` where no rule was asked.
+    routed: Option<(String, RouteDecision)>,
+}
+
+/// Who answers.
+enum By {
+    /// The load balancer.
     Own(OwnAnswer),
     /// A container has it.
     Asked(Box<Asked>),
@@ -52,12 +59,14 @@ pub(super) fn take(world: &mut World, request: &Request<Bytes>) -> Option<Result
         }
         Front::Listener { tls: true, .. } if !is_https => {
             let words = "400 The plain HTTP request was sent to HTTPS port";
-            return Some(Ok(Taken::Own(OwnAnswer::text(400, words))));
+            return Some(Ok(Taken { by: By::Own(OwnAnswer::text(400, words)), routed: None }));
         }
         Front::Listener { arn, .. } => arn,
     };
-    let decision = route(world, &listener, &head(request));
-    Some(decision.map_or_else(|| Err(io("connection refused")), |decision| Ok(ask(world, &decision, uri))))
+    let Some(decision) = route(world, &listener, &head(request)) else {
+        return Some(Err(io("connection refused")));
+    };
+    Some(Ok(Taken { by: ask(world, &decision, uri), routed: Some((listener, decision)) }))
 }
 
 fn head(request: &Request<Bytes>) -> RequestHead {
@@ -75,9 +84,9 @@ fn head(request: &Request<Bytes>) -> RequestHead {
 }
 
 /// A target that does not listen refuses the connection: 502.
-fn ask(world: &World, decision: &RouteDecision, uri: &Uri) -> Taken {
+fn ask(world: &World, decision: &RouteDecision, uri: &Uri) -> By {
     if let Some(own) = decision.own_answer() {
-        return Taken::Own(own);
+        return By::Own(own);
     }
     let asked = || {
         let RouteDecision::Forward { target_id, port, rewritten, cookies, .. } = decision else {
@@ -94,33 +103,43 @@ fn ask(world: &World, decision: &RouteDecision, uri: &Uri) -> Taken {
             takes: Duration::from_millis(answer.latency_ms),
         })
     };
-    asked().map_or_else(bad_gateway, |asked| Taken::Asked(Box::new(asked)))
+    asked().map_or_else(bad_gateway, |asked| By::Asked(Box::new(asked)))
 }
 
-fn bad_gateway() -> Taken {
-    Taken::Own(OwnAnswer::text(502, "502 Bad Gateway"))
+fn bad_gateway() -> By {
+    By::Own(OwnAnswer::text(502, "502 Bad Gateway"))
 }
 
 impl Taken {
     /// How long the client waits, the way there and back not counted.
     pub(super) fn takes(&self) -> Duration {
-        match self {
-            Self::Own(_) => Duration::ZERO,
-            Self::Asked(asked) => asked.takes.min(IDLE_TIMEOUT),
+        match &self.by {
+            By::Own(_) => Duration::ZERO,
+            By::Asked(asked) => asked.takes.min(IDLE_TIMEOUT),
         }
     }
 
-    /// The answer, once that time is over. A container that has ended meanwhile has cut it.
+    /// The answer, once that time is over; it is counted in CloudWatch's metrics. A container
+    /// that has ended meanwhile has cut it.
     pub(super) fn end(self, core: &Core) -> Result<Response<Bytes>, http::Error> {
-        match self {
-            Self::Own(answer) => own(answer),
-            Self::Asked(asked) if asked.takes > IDLE_TIMEOUT => {
-                own(OwnAnswer::text(504, "504 Gateway Time-out"))
+        let mut world = core.world_now();
+        let by = match self.by {
+            By::Asked(asked) if asked.takes > IDLE_TIMEOUT => {
+                By::Own(OwnAnswer::text(504, "504 Gateway Time-out"))
             }
-            Self::Asked(asked) if !asked.still_runs(&core.world_now()) => {
-                own(OwnAnswer::text(502, "502 Bad Gateway"))
-            }
-            Self::Asked(asked) => asked.answer(),
+            By::Asked(asked) if !asked.still_runs(&world) => bad_gateway(),
+            by => by,
+        };
+        let ended = match &by {
+            By::Own(answer) => Ended::Own { status: answer.status },
+            By::Asked(asked) => Ended::Target { status: asked.status, took: asked.takes },
+        };
+        if let Some((listener, decision)) = &self.routed {
+            record(&mut world, listener, decision, ended);
+        }
+        match by {
+            By::Own(answer) => own(answer),
+            By::Asked(asked) => asked.answer(),
         }
     }
 }

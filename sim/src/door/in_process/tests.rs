@@ -17,6 +17,7 @@ use crate::lambda::{self, Ended, Function};
 use crate::world::Config;
 
 mod balancer;
+mod metrics;
 
 fn start() -> InProcess {
     InProcess::start(World::new(Config { seed: 7, ..Config::default() }))

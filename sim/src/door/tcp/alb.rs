@@ -24,7 +24,9 @@ use super::http::{Body, Cut, bind, full, serve, text};
 use super::hub::Hub;
 use super::lock;
 use super::proxy::{Hop, Proxy};
-use crate::elb::{OwnAnswer, RequestHead, Rewritten, RouteDecision, listener_on, listener_ports, route};
+use crate::elb::{
+    Ended, OwnAnswer, RequestHead, Rewritten, RouteDecision, listener_on, listener_ports, record, route,
+};
 
 /// How soon a new listener's port is opened, in real time.
 const LOOK: Duration = Duration::from_millis(100);
@@ -134,34 +136,56 @@ impl Alb {
                 Stands::Port(port) => port,
             };
             let listener = listener_on(world, port)?.to_owned();
-            Some((route(world, &listener, &head)?, port))
+            Some((route(world, &listener, &head)?, listener, port))
         });
         match decided {
-            Some((decision, port)) => self.carry_out(decision, request, Hop { client, port }).await,
+            Some((decision, listener, port)) => {
+                let hop = Hop { client, port };
+                self.carry_out(&decision, &listener, request, hop).await
+            }
             None => text(StatusCode::SERVICE_UNAVAILABLE, "no load balancer has a listener yet\n"),
         }
     }
 
+    /// How long a target takes is measured in real time: what a client sees, however fast the
+    /// virtual clock runs.
     async fn carry_out(
         &self,
-        decision: RouteDecision,
+        decision: &RouteDecision,
+        listener: &str,
         request: Request<Incoming>,
         hop: Hop,
     ) -> Response<Body> {
-        if let Some(answer) = decision.own_answer() {
-            return own(answer);
-        }
-        match decision {
-            RouteDecision::Forward { target_id, port, rewritten, cookies, .. } => {
-                match self.hub.containers.address(&target_id, port) {
-                    Some(target) => {
-                        let request = rewrite(request, &rewritten);
-                        bind_client(self.proxy.forward(request, target, hop).await, &cookies)
-                    }
-                    None => text(StatusCode::BAD_GATEWAY, "502 Bad Gateway"),
-                }
+        let began = tokio::time::Instant::now();
+        let (response, is_targets) = match decision.own_answer() {
+            Some(answer) => (own(answer), false),
+            None => self.ask(decision, request, hop).await,
+        };
+        let status = response.status().as_u16();
+        let ended =
+            if is_targets { Ended::Target { status, took: began.elapsed() } } else { Ended::Own { status } };
+        self.hub.with(|world| record(world, listener, decision, ended));
+        response
+    }
+
+    /// The response, and whether it is the target's own.
+    async fn ask(
+        &self,
+        decision: &RouteDecision,
+        request: Request<Incoming>,
+        hop: Hop,
+    ) -> (Response<Body>, bool) {
+        let bad_gateway = || (text(StatusCode::BAD_GATEWAY, "502 Bad Gateway"), false);
+        let RouteDecision::Forward { target_id, port, rewritten, cookies, .. } = decision else {
+            return bad_gateway(); // it has answered by itself
+        };
+        match self.hub.containers.address(target_id, *port) {
+            Some(target) => {
+                let request = rewrite(request, rewritten);
+                let (response, is_targets) = self.proxy.forward(request, target, hop).await;
+                (bind_client(response, cookies), is_targets)
             }
-            _ => text(StatusCode::BAD_GATEWAY, "502 Bad Gateway"), // it has answered above
+            None => bad_gateway(),
         }
     }
 }

@@ -55,23 +55,24 @@ impl Proxy {
         Self { client }
     }
 
-    /// Sends the request to `target`: 502 where it refuses or cuts, 504 where it is silent.
+    /// Sends the request to `target`: 502 where it refuses or cuts, 504 where it is silent. The
+    /// flag says whether the answer is the target's own.
     pub(super) async fn forward(
         &self,
         request: Request<Incoming>,
         target: SocketAddr,
         hop: Hop,
-    ) -> Response<Body> {
+    ) -> (Response<Body>, bool) {
         let Some(outgoing) = outgoing(request, target, hop) else {
-            return text(StatusCode::BAD_REQUEST, "400 Bad Request");
+            return (text(StatusCode::BAD_REQUEST, "400 Bad Request"), false);
         };
         match tokio::time::timeout(IDLE_TIMEOUT, self.client.request(outgoing)).await {
-            Ok(Ok(response)) => incoming(response),
+            Ok(Ok(response)) => (incoming(response), true),
             Ok(Err(error)) => {
                 tracing::debug!(%target, "502: {error}");
-                text(StatusCode::BAD_GATEWAY, "502 Bad Gateway")
+                (text(StatusCode::BAD_GATEWAY, "502 Bad Gateway"), false)
             }
-            Err(_) => text(StatusCode::GATEWAY_TIMEOUT, "504 Gateway Time-out"),
+            Err(_) => (text(StatusCode::GATEWAY_TIMEOUT, "504 Gateway Time-out"), false),
         }
     }
 }

@@ -49,6 +49,7 @@ mod balancer;
 mod containers;
 mod endpoint;
 mod functions;
+mod metrics;
 pub(in crate::door) mod rollout;
 
 /// A function's binary: a script that runs this test binary as the fake function.

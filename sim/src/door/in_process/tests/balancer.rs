@@ -15,7 +15,7 @@ use crate::elb::{dns_name, set_weights};
 use crate::world::{Config, World};
 
 /// A cluster with `shop` behind `/shop*`, once it runs; and the load balancer's name.
-async fn furnished() -> (InProcess, String) {
+pub(super) async fn furnished() -> (InProcess, String) {
     let mut world = World::new(Config { throttling: false, ..Config::default() });
     furnish(&mut world);
     let door = InProcess::start(world);
@@ -32,8 +32,8 @@ fn balancer(world: &mut World) -> Value {
 }
 
 /// What came back: the status, the headers, the body.
-struct Got {
-    status: u16,
+pub(super) struct Got {
+    pub(super) status: u16,
     headers: Vec<(String, String)>,
     body: String,
 }
@@ -44,7 +44,7 @@ impl Got {
     }
 }
 
-async fn get(door: &InProcess, url: &str, headers: &[(&str, &str)]) -> Result<Got, String> {
+pub(super) async fn get(door: &InProcess, url: &str, headers: &[(&str, &str)]) -> Result<Got, String> {
     let request = headers.iter().fold(Request::get(url), |it, (name, value)| it.header(*name, *value));
     let request = HttpRequest::try_from(request.body(SdkBody::empty()).unwrap()).unwrap();
     let response = door.connector().call(request).await.map_err(|error| {
