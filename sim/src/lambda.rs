@@ -111,6 +111,21 @@ struct Queued {
     since: Time,
     /// How often it found every slot taken since its last try.
     throttled: u32,
+    #[serde(default)]
+    caller: Caller,
+}
+
+/// Who waits for an invocation's end.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Caller {
+    /// Nobody: it is an event, tried again where it fails.
+    #[default]
+    Nobody,
+    /// An ECS deployment's lifecycle hook, which decides itself what an error means.
+    EcsHook {
+        /// The hook's id.
+        hook: String,
+    },
 }
 
 /// One invocation of a function that a door carries out.
@@ -197,6 +212,11 @@ pub fn install(world: &mut World, function: Function) {
 /// Puts an event into a function's queue; `None` if there is no such function. Returns
 /// the request id.
 pub fn enqueue(world: &mut World, function: &str, payload: Value) -> Option<String> {
+    invoke(world, function, payload, Caller::Nobody)
+}
+
+/// The same for a caller who gets the answer.
+pub(crate) fn invoke(world: &mut World, function: &str, payload: Value, caller: Caller) -> Option<String> {
     let name = plain_name(function).to_owned();
     world.lambda.functions.get(&name)?;
     let id = world.next_id();
@@ -208,7 +228,7 @@ pub fn enqueue(world: &mut World, function: &str, payload: Value) -> Option<Stri
         attempt: 1,
         deadline: world.now, // set when it starts
     };
-    let queued = Queued { invocation, since: world.now, throttled: 0 };
+    let queued = Queued { invocation, since: world.now, throttled: 0, caller };
     world.lambda.waiting.insert(request_id.clone(), queued);
     start(world, &request_id);
     Some(request_id)
@@ -288,8 +308,10 @@ pub fn completed(world: &mut World, invocation: &Invocation, ended: &Ended) {
         invocation: queued.invocation.clone(),
         ended: ended.clone(),
     });
-    if let Ended::Error(error) = ended {
-        failed(world, queued, error);
+    match (&queued.caller, ended) {
+        (Caller::EcsHook { hook }, ended) => crate::ecs::hook_answered(world, hook, ended),
+        (Caller::Nobody, Ended::Error(error)) => failed(world, queued, error),
+        (Caller::Nobody, Ended::Ok(_)) => {}
     }
 }
 

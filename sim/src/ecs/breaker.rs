@@ -16,6 +16,7 @@ use serde_json::json;
 use super::deployment::{self, BreakerStatus, ReleaseStatus, Rollout};
 use super::events;
 use super::service::{Service, ServiceKey};
+use super::staged;
 use super::task::StopCode;
 use crate::world::World;
 
@@ -29,6 +30,12 @@ const PATIENCE: u32 = 4;
 fn is_of_primary(service: &Service, world: &World, id: &str) -> bool {
     let owner = world.ecs.tasks.get(id).and_then(|task| task.owner.as_ref());
     owner.map(|owner| &owner.revision) == service.primary().map(|it| &it.revision)
+}
+
+/// Whether the breaker is on: it is for rolling deployments only.
+fn watches(service: &Service) -> bool {
+    let two_sets = staged::current(service).is_some_and(|(_, it)| it.strategy.has_two_sets());
+    service.settings.breaker().enabled && !two_sets
 }
 
 /// A task was found healthy for the first time.
@@ -65,7 +72,7 @@ fn slow_down(world: &mut World, key: &ServiceKey, id: &str) {
     let now = world.now();
     let Some(service) = world.ecs.service(key) else { return };
     let in_progress = service.primary().is_some_and(|it| it.rollout == Rollout::InProgress);
-    let watched = in_progress && service.settings.breaker().enabled;
+    let watched = in_progress && watches(service);
     if watched || !is_of_primary(service, world, id) {
         return;
     }
@@ -98,6 +105,7 @@ fn count(world: &mut World, key: &ServiceKey) {
     let Some(service) = world.ecs.service_mut(key) else { return };
     let breaker = service.settings.breaker();
     let threshold = breaker.threshold(service.desired);
+    let watches = watches(service);
     let Some(primary) = service.primary_mut().filter(|it| it.rollout == Rollout::InProgress) else { return };
     primary.failed_tasks += 1;
     primary.updated_at = now;
@@ -106,7 +114,7 @@ fn count(world: &mut World, key: &ServiceKey) {
         release.breaker.failures = failures;
         release.breaker.threshold = threshold;
     }
-    if breaker.enabled && failures >= threshold {
+    if watches && failures >= threshold {
         trip(world, key, breaker.rollback);
     }
 }

@@ -8,10 +8,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::census::Census;
 use super::events;
-use super::service::{ServiceKey, ServiceStatus};
+use super::service::{Service, ServiceKey, ServiceStatus};
 use super::settings::LoadBalancer;
-use super::{hex_id, number_id, scheduler};
+use super::staged::{self, Progress};
+use super::strategy::{self, Strategy};
+use super::task::StopCode;
+use super::{hex_id, lifecycle, number_id, scheduler, stopping};
 use crate::time::Time;
 use crate::world::World;
 
@@ -76,6 +80,9 @@ pub(crate) struct Release {
     pub(crate) configuration: Value,
     pub(crate) rollback: Option<RollbackRecord>,
     pub(crate) breaker: BreakerRecord,
+    /// Its way through the stages, where it goes through any.
+    #[serde(default)]
+    pub(crate) progress: Option<Progress>,
 }
 
 /// `ServiceDeployment`'s `rollback`.
@@ -135,19 +142,29 @@ pub(crate) fn begin(world: &mut World, key: &ServiceKey, task_definition: &str) 
     let release = format!("service-deployment/{path}/{}", &hex_id(world)[..21]);
     let release = world.arn("ecs", &release);
     let id = format!("ecs-svc/{}", number_id(world));
+    let execution = lifecycle::uuid(world);
+    let Some(service) = world.ecs.service(key) else { return };
+    let configuration = service.settings.member("deploymentConfiguration");
+    let two_sets = Strategy::of(&configuration).has_two_sets();
+    if !two_sets {
+        give_way(world, key);
+    }
     let Some(service) = world.ecs.service_mut(key) else { return };
+    let progress = staged::begin(service, &configuration, execution, now);
+    let load_balancers = balancers(service, two_sets);
     supersede(service, now);
     let sources = service.deployments.iter().map(|it| it.revision.clone()).collect();
     service.revisions.push(Revision {
         arn: revision.clone(),
         task_definition: task_definition.to_owned(),
-        load_balancers: service.settings.load_balancers(),
+        load_balancers,
         stored: service.settings.of_revision(),
         pins: BTreeMap::new(),
         created_at: now,
     });
     let breaker = service.settings.breaker();
-    let status = if breaker.enabled { BreakerStatus::Monitoring } else { BreakerStatus::Disabled };
+    let status =
+        if breaker.enabled && !two_sets { BreakerStatus::Monitoring } else { BreakerStatus::Disabled };
     service.releases.push(Release {
         arn: release,
         status: ReleaseStatus::Pending,
@@ -159,13 +176,58 @@ pub(crate) fn begin(world: &mut World, key: &ServiceKey, task_definition: &str) 
         finished_at: None,
         stopped_at: None,
         updated_at: now,
-        configuration: service.settings.member("deploymentConfiguration"),
+        configuration,
         rollback: None,
         breaker: BreakerRecord { status, failures: 0, threshold: breaker.threshold(service.desired) },
+        progress,
     });
     let reason = format!("ECS deployment {id} in progress.");
     install(service, Deployment::new(id, revision, reason, now));
     scheduler::wake(world, key);
+}
+
+/// The load balancers of a revision that begins now: of each pair of target groups a second
+/// set of tasks takes the one that does not serve, and a rolling deployment the one that does.
+fn balancers(service: &Service, two_sets: bool) -> Vec<LoadBalancer> {
+    let source = staged::source_of(service).map(|it| it.revision);
+    let serving = source.or_else(|| service.primary().map(|it| it.revision.clone()));
+    let serving = serving.and_then(|arn| service.revision(&arn));
+    let serves = |group: &str| serving.is_some_and(|it| it.load_balancers.iter().any(|lb| lb.group == group));
+    let pick = |balancer: LoadBalancer| {
+        let own = serves(&balancer.group);
+        let other = balancer.advanced.as_ref().is_some_and(|it| serves(&it.other));
+        if (two_sets && own) || (!two_sets && other && !own) { balancer.swapped() } else { balancer }
+    };
+    service.settings.load_balancers().into_iter().map(pick).collect()
+}
+
+/// A rolling deployment takes over from a staged one: the tasks that are being tried have
+/// lost their traffic, and would only count as healthy ones.
+fn give_way(world: &mut World, key: &ServiceKey) {
+    let Some((release, progress)) = world.ecs.service(key).and_then(staged::current) else { return };
+    if progress.source.is_none() || !progress.strategy.has_two_sets() || progress.is_cleaning_up() {
+        return;
+    }
+    let target = release.target.clone();
+    staged::supersede(world, key);
+    let tried = world.ecs.tasks.values().filter(|task| {
+        task.owner.as_ref().is_some_and(|owner| owner.service == *key && owner.revision == target)
+    });
+    for id in tried.map(|task| task.id.clone()).collect::<Vec<_>>() {
+        let reason = "Scaling activity initiated by a newer deployment";
+        stopping::request(world, &id, StopCode::ServiceSchedulerInitiated, reason);
+    }
+}
+
+/// Whether a rolling deployment has done what it is for.
+pub(crate) fn has_rolled(world: &World, service: &Service) -> bool {
+    let census = Census::take(world, &service.key);
+    let alone = service.deployments.len() == 1;
+    let release = service.releases.last().filter(|it| it.rollback.is_none());
+    match release.and_then(|it| strategy::early_success(&it.configuration, service.desired)) {
+        Some(early) if alone || !early.waits_for_cleanup => census.healthy_fresh() >= early.healthy,
+        _ => alone && census.is_settled(service.desired as usize),
+    }
 }
 
 impl Deployment {
@@ -184,7 +246,7 @@ impl Deployment {
 }
 
 /// A new deployment ends the release that is under way.
-fn supersede(service: &mut super::service::Service, now: Time) {
+fn supersede(service: &mut Service, now: Time) {
     if let Some(release) = service.release_mut()
         && !release.status.is_over()
     {
@@ -195,7 +257,7 @@ fn supersede(service: &mut super::service::Service, now: Time) {
 }
 
 /// Makes a deployment the PRIMARY one. Backoffs were for the one before.
-fn install(service: &mut super::service::Service, deployment: Deployment) {
+fn install(service: &mut Service, deployment: Deployment) {
     service.deployments.insert(0, deployment);
     let next_pass = service.pace.next_pass;
     service.pace = super::service::Pace { next_pass, ..Default::default() };
@@ -221,6 +283,8 @@ pub(crate) fn roll_back(world: &mut World, key: &ServiceKey, by: &str) -> bool {
             started_at: now,
             revision: target.revision.clone(),
         });
+        // A rolling one goes back as it went: without stages.
+        release.progress = release.progress.take().filter(|it| it.strategy.has_two_sets());
     }
     service.deployments.retain(|it| it.revision != target.revision);
     install(service, Deployment::new(id, target.revision, reason, now));

@@ -6,6 +6,7 @@ use super::deployment::Deployment;
 use super::instances::{Instance, InstanceStatus, RESERVED_PORTS};
 use super::service::{Service, ServiceStatus};
 use super::settings::OF_DEPLOYMENT;
+use super::staged;
 use super::task::{Container, Task, TaskStatus};
 use crate::time::Time;
 use crate::world::World;
@@ -259,12 +260,18 @@ fn current_revisions(world: &World, service: &Service) -> Value {
         let counts = counts(world, service, Some(&deployment.revision));
         json!({
             "arn": deployment.revision,
-            "requestedTaskCount": if index == 0 { service.desired as usize } else { counts.wanted },
+            "requestedTaskCount": requested(service, deployment, index == 0, &counts),
             "runningTaskCount": counts.running,
             "pendingTaskCount": counts.pending,
         })
     });
     revisions.collect()
+}
+
+/// How many tasks a deployment is to have.
+fn requested(service: &Service, deployment: &Deployment, primary: bool, counts: &Counts) -> usize {
+    let default = if primary { service.desired as usize } else { counts.wanted };
+    staged::wanted(service, &deployment.revision).unwrap_or(default)
 }
 
 fn deployments(world: &World, service: &Service) -> Value {
@@ -280,7 +287,7 @@ fn deployment(world: &World, service: &Service, deployment: &Deployment, primary
     let mut output = json!({
         "id": deployment.id,
         "status": if primary { "PRIMARY" } else { "ACTIVE" },
-        "desiredCount": if primary { service.desired as usize } else { counts.wanted },
+        "desiredCount": requested(service, deployment, primary, &counts),
         "pendingCount": counts.pending,
         "runningCount": counts.running,
         "failedTasks": deployment.failed_tasks,

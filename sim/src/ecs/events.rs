@@ -8,6 +8,7 @@ use super::deployment::Rollout;
 use super::describe::{self, Stamp};
 use super::hex_id;
 use super::service::ServiceKey;
+use super::staged;
 use crate::world::World;
 
 fn emit(world: &mut World, kind: &str, resources: &[String], detail: Value) {
@@ -68,6 +69,29 @@ pub(crate) fn deployment_changed(world: &mut World, key: &ServiceKey, id: &str) 
     });
     let arn = service.arn.clone();
     emit(world, "ECS Deployment State Change", &[arn], detail);
+}
+
+/// A pause came, went on, failed or timed out: by its status.
+pub(crate) fn hook_changed(world: &mut World, key: &ServiceKey, id: &str) {
+    let now = world.now();
+    let Some(service) = world.ecs.service(key) else { return };
+    let Some((release, progress)) = staged::current(service) else { return };
+    let Some(run) = progress.hooks.iter().find(|run| run.id == id) else { return };
+    let (kind, name) = run.status.event();
+    let detail = json!({
+        "eventType": kind,
+        "eventName": name,
+        "hookId": run.id,
+        "hookType": run.kind,
+        "expiresAt": run.expires_at.iso_secs(),
+        "lifecycleStage": run.stage,
+        "clusterArn": world.arn("ecs", &format!("cluster/{}", key.cluster)),
+        "serviceArn": service.arn,
+        "serviceDeploymentArn": release.arn,
+        "updatedAt": now.iso(),
+    });
+    let resource = release.arn.clone();
+    emit(world, "ECS Hook State Change", &[resource], detail);
 }
 
 /// An `ECS Service Action`; `more` are the members beside the common ones.

@@ -3,10 +3,12 @@
 use serde_json::{Value, json};
 
 use super::args::{self, invalid};
-use super::deployment::{self, Release, ReleaseStatus, Revision, Rollout};
+use super::deployment::{Release, ReleaseStatus, Revision};
 use super::describe;
 use super::service::{Service, ServiceKey};
 use super::services;
+use super::staged::{self, Progress};
+use super::strategy::Share;
 use crate::call::{ApiError, Reply};
 use crate::world::World;
 
@@ -69,19 +71,24 @@ fn full(world: &World, service: &Service, release: &Release) -> Value {
     put_time(&mut output, "stoppedAt", release.stopped_at);
     output["updatedAt"] = json!(release.updated_at.epoch_secs());
     output["deploymentConfiguration"] = release.configuration.clone();
-    let summary = |arn: &String, requested: Option<u32>| {
+    let summary = |arn: &String, requested: Option<usize>| {
         let counts = describe::counts(world, service, Some(arn));
         json!({
             "arn": arn,
-            "requestedTaskCount": requested.map_or(counts.wanted, |it| it as usize),
+            "requestedTaskCount": requested.unwrap_or(counts.wanted),
             "runningTaskCount": counts.running,
             "pendingTaskCount": counts.pending,
         })
     };
-    output["sourceServiceRevisions"] = release.sources.iter().map(|arn| summary(arn, None)).collect();
+    let under_way = !release.status.is_over();
+    let wanted = |arn: &str| under_way.then(|| staged::wanted(service, arn)).flatten();
+    output["sourceServiceRevisions"] = release.sources.iter().map(|arn| summary(arn, wanted(arn))).collect();
     let is_current = service.primary().is_some_and(|it| it.revision == release.target);
-    let requested = is_current.then_some(service.desired);
+    let requested = wanted(&release.target).or(is_current.then_some(service.desired as usize));
     output["targetServiceRevision"] = summary(&release.target, requested);
+    if let Some(progress) = &release.progress {
+        stages(&mut output, progress);
+    }
     let breaker = &release.breaker;
     output["deploymentCircuitBreaker"] =
         json!({ "status": breaker.status, "failureCount": breaker.failures, "threshold": breaker.threshold });
@@ -93,6 +100,42 @@ fn full(world: &World, service: &Service, release: &Release) -> Value {
         });
     }
     output
+}
+
+/// What only a deployment with stages has.
+fn stages(output: &mut Value, progress: &Progress) {
+    output["lifecycleStage"] = json!(progress.stage);
+    let hooks = progress.hooks.iter().map(|run| {
+        let mut hook = json!({
+            "hookId": run.id,
+            "targetType": run.kind,
+            "status": run.status,
+            "expiresAt": run.expires_at.epoch_secs(),
+            "timeoutAction": run.timeout_action,
+        });
+        if let Some(function) = &run.function {
+            hook["targetArn"] = json!(function);
+        }
+        hook
+    });
+    output["lifecycleHookDetails"] = hooks.collect();
+    if !progress.strategy.has_two_sets() {
+        return;
+    }
+    let weigh = |revision: &mut Value, production: Share, test: Share| {
+        revision["requestedProductionTrafficWeight"] = json!(production.percent());
+        revision["requestedTestTrafficWeight"] = json!(test.percent());
+    };
+    let (production, test) = (progress.production, progress.test);
+    weigh(&mut output["targetServiceRevision"], production, test);
+    let source = progress.source.as_ref().map(|it| json!(it.revision));
+    for revision in output["sourceServiceRevisions"].as_array_mut().into_iter().flatten() {
+        if source.as_ref() == Some(&revision["arn"]) {
+            weigh(revision, production.rest(), test.rest());
+        } else {
+            weigh(revision, Share::NONE, Share::NONE);
+        }
+    }
 }
 
 /// The service in an ARN `…:service-deployment/<cluster>/<service>/<id>`.
@@ -157,6 +200,14 @@ fn revision(world: &World, service: &Service, revision: &Revision) -> Value {
     output
 }
 
+/// The service deployment of an ARN, and its service.
+pub(crate) fn find<'a>(world: &'a World, arn: &str) -> Result<(&'a Service, &'a Release), ApiError> {
+    let missing = || ApiError::client("ServiceDeploymentNotFoundException", "Service deployment not found.");
+    let service = service_of(world, arn).ok_or_else(missing)?;
+    let release = service.releases.iter().find(|it| it.arn == arn).ok_or_else(missing)?;
+    Ok((service, release))
+}
+
 /// `StopServiceDeployment`: rolls back, whether or not the service is configured to.
 pub(crate) fn stop(world: &mut World, input: &Value) -> Reply {
     let now = world.now();
@@ -165,33 +216,32 @@ pub(crate) fn stop(world: &mut World, input: &Value) -> Reply {
         None | Some("ROLLBACK") => {}
         Some(other) => return Err(invalid(format!("Invalid stopType: {other}"))),
     }
-    let missing = || ApiError::client("ServiceDeploymentNotFoundException", "Service deployment not found.");
-    let service = service_of(world, &arn).ok_or_else(missing)?;
-    let release = service.releases.iter().find(|it| it.arn == arn).ok_or_else(missing)?;
-    if !matches!(release.status, ReleaseStatus::Pending | ReleaseStatus::InProgress) {
-        return Err(ApiError::client(
-            "ConflictException",
-            "The service deployment cannot be stopped: it is not in progress.",
-        ));
+    let (service, release) = find(world, &arn)?;
+    match release.status {
+        ReleaseStatus::Pending | ReleaseStatus::InProgress => {}
+        // It stops, or goes back, as it does already.
+        ReleaseStatus::StopRequested
+        | ReleaseStatus::RollbackRequested
+        | ReleaseStatus::RollbackInProgress => return Ok(json!({ "serviceDeploymentArn": arn })),
+        _ => {
+            return Err(ApiError::client(
+                "ConflictException",
+                "The service deployment cannot be stopped: it is not in progress.",
+            ));
+        }
     }
-    if service.completed.is_none() {
+    let source = staged::current(service).and_then(|(_, progress)| progress.source.as_ref());
+    if source.or(service.completed.as_ref()).is_none() {
         return Err(ApiError::client(
             "ConflictException",
             "The service deployment cannot be rolled back: the service has no completed deployment.",
         ));
     }
     let key = service.key.clone();
-    if let Some(service) = world.ecs.service_mut(&key) {
-        if let Some(primary) = service.primary_mut() {
-            primary.rollout = Rollout::Failed;
-            "Service deployment stopped by user.".clone_into(&mut primary.reason);
-            primary.updated_at = now;
-        }
-        if let Some(release) = service.release_mut() {
-            release.reason = Some("Service deployment stopped by user.".to_owned());
-            release.stopped_at = Some(now);
-        }
+    staged::fail(world, &key, "ECS deployment stopped by user", "Service deployment stopped by user.");
+    if let Some(release) = world.ecs.service_mut(&key).and_then(Service::release_mut) {
+        release.reason = Some("Service deployment stopped by user.".to_owned());
+        release.stopped_at = Some(now);
     }
-    deployment::roll_back(world, &key, "ECS deployment stopped by user");
     Ok(json!({ "serviceDeploymentArn": arn }))
 }

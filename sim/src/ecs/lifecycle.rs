@@ -96,7 +96,7 @@ pub(crate) fn launch(world: &mut World, launch: Launch, instance_id: &str) -> St
     id
 }
 
-fn uuid(world: &mut World) -> String {
+pub(super) fn uuid(world: &mut World) -> String {
     let hex = hex_id(world);
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }

@@ -7,6 +7,7 @@
 //! | [`register`] [`blueprint`] | what a task definition may say, and how the scheduler reads it |
 //! | [`service`] [`settings`] [`task`] [`deployment`] | the records behind them |
 //! | [`scheduler`] [`census`] [`health`] [`breaker`] [`placement`] | the rollout: who starts where, who is stopped, when it failed |
+//! | [`strategy`] [`staged`] | blue/green, canary, linear: traffic, hooks, the way back |
 //! | [`lifecycle`] [`stopping`] | a task's way from its placement to its end |
 //! | [`describe`] [`events`] | how all of it looks to callers and on the event bus |
 //! | [`restart`] | what runs in a world that was read from disk |
@@ -35,7 +36,9 @@ mod scheduler;
 mod service;
 mod services;
 mod settings;
+mod staged;
 mod stopping;
+mod strategy;
 mod tags;
 mod task;
 mod task_definitions;
@@ -50,6 +53,8 @@ mod tests_balanced;
 mod tests_failure;
 #[cfg(test)]
 mod tests_rollout;
+#[cfg(test)]
+mod tests_shift;
 pub mod view;
 
 use std::collections::BTreeMap;
@@ -61,6 +66,7 @@ use serde_json::Value;
 pub use self::instances::{InstanceSpec, add_instance, remove_instance};
 pub(crate) use self::restart::restart;
 use self::service::ServiceKey;
+pub(crate) use self::staged::answered as hook_answered;
 use crate::call::{ApiError, Reply};
 use crate::world::World;
 
@@ -167,6 +173,7 @@ pub(crate) fn handle(world: &mut World, operation: &str, input: &Value) -> Reply
         "DescribeServiceDeployments" => history::describe_all(world, input),
         "DescribeServiceRevisions" => history::describe_revisions(world, input),
         "StopServiceDeployment" => history::stop(world, input),
+        "ContinueServiceDeployment" => staged::continue_deployment(world, input),
         "TagResource" => tags::tag(world, input),
         "UntagResource" => tags::untag(world, input),
         "ListTagsForResource" => tags::list(world, input),

@@ -7,7 +7,9 @@
 //!    `ceil(desired × minimumHealthyPercent)`;
 //! 4. starts what is missing: tasks never exceed `floor(desired × maximumPercent)`;
 //! 5. concludes: deployments without tasks go, the PRIMARY completes, the service is steady;
-//! 6. says when it wants to look again, if at all.
+//! 6. moves a deployment that goes through stages ([`super::staged`]), during which steps 3
+//!    and 4 are done for each of its two sets of tasks;
+//! 7. says when it wants to look again, if at all.
 
 use std::time::Duration;
 
@@ -19,6 +21,7 @@ use super::health::{self, Health};
 use super::lifecycle::{self, Launch};
 use super::placement::{self, Obstacle, Refusal, Rules};
 use super::service::{Service, ServiceKey, ServiceStatus};
+use super::staged::{self, Set};
 use super::task::{Owner, StopCode, TaskStatus};
 use super::{Due, blueprint, breaker, events, stopping, task_definitions};
 use crate::time::Time;
@@ -79,11 +82,23 @@ pub(crate) fn pass(world: &mut World, key: &ServiceKey) {
     service.pace.next_pass = None;
     announce(world, key);
     health::look(world, key);
-    let census = Census::take(world, key);
-    let stopped = stop_tasks(world, key, &census);
-    let started = start_tasks(world, key, &census, stopped);
+    let started = keep_counts(world, key);
     conclude(world, key);
-    look_again(world, key, started);
+    let moved = staged::advance(world, key);
+    look_again(world, key, started, moved);
+}
+
+/// Stops and starts what each set of tasks has too many or too few of. Returns how many it
+/// started.
+fn keep_counts(world: &mut World, key: &ServiceKey) -> usize {
+    let sets = world.ecs.service(key).map(staged::sets).unwrap_or_default();
+    let mut started = 0;
+    for set in &sets {
+        let census = Census::of_set(world, key, set);
+        let stopped = stop_tasks(world, key, set, &census);
+        started += start_tasks(world, key, set, &census, stopped);
+    }
+    started
 }
 
 /// The PRIMARY deployment says once that it is in progress; releases follow.
@@ -112,9 +127,9 @@ fn announce(world: &mut World, key: &ServiceKey) {
 }
 
 /// Which tasks may be stopped now.
-fn stoppable(service: &Service, census: &Census) -> Vec<String> {
-    let desired = service.desired as usize;
-    let mut spare = census.healthy().saturating_sub(service.settings.least_healthy(service.desired));
+fn stoppable(service: &Service, set: &Set, census: &Census) -> Vec<String> {
+    let desired = set.wanted as usize;
+    let mut spare = census.healthy().saturating_sub(service.settings.least_healthy(set.wanted));
     let mut stop = Vec::new();
     // Old tasks that serve nobody go at once; healthy ones as the minimum allows.
     let mut old: Vec<&Member> = census.old.iter().collect();
@@ -141,9 +156,9 @@ fn stoppable(service: &Service, census: &Census) -> Vec<String> {
 
 /// Tasks that have become unhealthy are stopped once they are replaced, or one by one
 /// where the maximum leaves no room for their replacements.
-fn failing_to_stop(service: &Service, census: &Census) -> usize {
-    let replaced = census.fresh.iter().filter(|it| it.healthy).count() >= service.desired as usize;
-    let full = census.total() >= service.settings.most_tasks(service.desired);
+fn failing_to_stop(service: &Service, set: &Set, census: &Census) -> usize {
+    let replaced = census.healthy_fresh() >= set.wanted as usize;
+    let full = census.total() >= service.settings.most_tasks(set.wanted);
     match (replaced, full && census.leaving == 0) {
         (true, _) => census.failing.len(),
         (false, true) => census.failing.len().min(1),
@@ -151,10 +166,10 @@ fn failing_to_stop(service: &Service, census: &Census) -> usize {
     }
 }
 
-fn stop_tasks(world: &mut World, key: &ServiceKey, census: &Census) -> usize {
+fn stop_tasks(world: &mut World, key: &ServiceKey, set: &Set, census: &Census) -> usize {
     let Some(service) = world.ecs.service(key) else { return 0 };
-    let stop = stoppable(service, census);
-    let failing = failing_to_stop(service, census);
+    let stop = stoppable(service, set, census);
+    let failing = failing_to_stop(service, set, census);
     let reason = scaling_reason(service);
     for member in census.failing.iter().take(failing) {
         let group = failing_group(world, key, &member.id);
@@ -189,11 +204,11 @@ fn task_list(ids: &[String]) -> String {
 
 /// Starts what is missing, as far as the maximum and the instances allow. Returns how
 /// many it started.
-fn start_tasks(world: &mut World, key: &ServiceKey, census: &Census, stopped: usize) -> usize {
+fn start_tasks(world: &mut World, key: &ServiceKey, set: &Set, census: &Census, stopped: usize) -> usize {
     let now = world.now();
     let Some(service) = world.ecs.service(key) else { return 0 };
-    let missing = missing(service, census);
-    let room = service.settings.most_tasks(service.desired).saturating_sub(census.total());
+    let missing = missing(set, census);
+    let room = service.settings.most_tasks(set.wanted).saturating_sub(census.total());
     if missing > 0 && room == 0 && stopped == 0 {
         say_deadlock(world, key, census);
         return 0;
@@ -204,7 +219,7 @@ fn start_tasks(world: &mut World, key: &ServiceKey, census: &Census, stopped: us
     }
     let mut started = Vec::new();
     for _ in 0..missing.min(room).min(BATCH) {
-        match start_one(world, key) {
+        match start_one(world, key, set) {
             Some(Ok(id)) => started.push(id),
             Some(Err(refusal)) => {
                 misplaced(world, key, &refusal);
@@ -220,13 +235,9 @@ fn start_tasks(world: &mut World, key: &ServiceKey, census: &Census, stopped: us
     started.len()
 }
 
-/// How many tasks the PRIMARY deployment lacks. A failed one starts nothing more.
-fn missing(service: &Service, census: &Census) -> usize {
-    let starts = service.primary().is_some_and(|it| it.rollout != Rollout::Failed);
-    if service.status != ServiceStatus::Active || !starts {
-        return 0;
-    }
-    (service.desired as usize).saturating_sub(census.fresh.len())
+/// How many tasks a set lacks.
+fn missing(set: &Set, census: &Census) -> usize {
+    if set.starts { (set.wanted as usize).saturating_sub(census.fresh.len()) } else { 0 }
 }
 
 /// Minimum and maximum permit neither a stop nor a start: AWS says so, and waits.
@@ -242,11 +253,10 @@ fn say_deadlock(world: &mut World, key: &ServiceKey, census: &Census) {
     events::say(world, key, message);
 }
 
-/// Places and launches one task of the PRIMARY deployment.
-fn start_one(world: &mut World, key: &ServiceKey) -> Option<Result<String, Refusal>> {
+/// Places and launches one task of a set.
+fn start_one(world: &mut World, key: &ServiceKey, set: &Set) -> Option<Result<String, Refusal>> {
     let service = world.ecs.service(key)?;
-    let primary = service.primary()?;
-    let revision = service.current()?;
+    let revision = service.revision(&set.revision)?;
     let definition = task_definitions::find(world, &revision.task_definition)?;
     let plan = blueprint::Blueprint::read(&definition.record);
     let group = format!("service:{}", key.name);
@@ -269,10 +279,10 @@ fn start_one(world: &mut World, key: &ServiceKey) -> Option<Result<String, Refus
         plan,
         owner: Some(Owner {
             service: key.clone(),
-            deployment: primary.id.clone(),
-            revision: primary.revision.clone(),
+            deployment: set.deployment.clone(),
+            revision: set.revision.clone(),
         }),
-        started_by: Some(primary.id.clone()),
+        started_by: Some(set.deployment.clone()),
         group,
         tags,
         overrides: Value::Null,
@@ -327,11 +337,12 @@ fn conclude(world: &mut World, key: &ServiceKey) {
         let mut tasks = service.tasks.iter().filter_map(|id| world.ecs.tasks.get(id));
         tasks.any(|task| task.owner.as_ref().is_some_and(|owner| owner.revision == revision))
     };
+    let is_source = |revision: &str| staged::wanted(service, revision).is_some_and(|it| it > 0);
     let kept: Vec<String> = service
         .deployments
         .iter()
         .enumerate()
-        .filter(|(index, it)| *index == 0 || has_tasks(&it.revision))
+        .filter(|(index, it)| *index == 0 || has_tasks(&it.revision) || is_source(&it.revision))
         .map(|(_, it)| it.id.clone())
         .collect();
     let Some(service) = world.ecs.service_mut(key) else { return };
@@ -343,13 +354,15 @@ fn conclude(world: &mut World, key: &ServiceKey) {
     }
     if !settled {
         service.pace.steady = false;
-        return;
     }
-    if service.primary().is_some_and(|it| it.rollout == Rollout::InProgress) && service.deployments.len() == 1
-    {
+    let unstaged = staged::current(service).is_none();
+    let in_progress = service.primary().is_some_and(|it| it.rollout == Rollout::InProgress);
+    if unstaged && in_progress && world.ecs.service(key).is_some_and(|it| deployment::has_rolled(world, it)) {
         deployment::complete(world, key);
     }
-    steady(world, key);
+    if settled {
+        steady(world, key);
+    }
 }
 
 /// Says once that the service is steady.
@@ -381,7 +394,7 @@ fn retire(world: &mut World, key: &ServiceKey) {
 }
 
 /// When the next pass is needed for what no call and no task will tell.
-fn look_again(world: &mut World, key: &ServiceKey, started: usize) {
+fn look_again(world: &mut World, key: &ServiceKey, started: usize, moved: bool) {
     let now = world.now();
     let Some(service) = world.ecs.service(key) else { return };
     let grace = service.settings.grace_secs();
@@ -393,13 +406,18 @@ fn look_again(world: &mut World, key: &ServiceKey, started: usize) {
             Health::Waiting | Health::Failing(_) => now + REACTION,
         })
         .min();
-    let census = Census::take(world, key);
-    let room = service.settings.most_tasks(service.desired) > census.total();
-    if missing(service, &census) > 0 && room {
+    let can_start = |set: &Set| {
+        let census = Census::of_set(world, key, set);
+        missing(set, &census) > 0 && service.settings.most_tasks(set.wanted) > census.total()
+    };
+    if staged::sets(service).iter().any(can_start) {
         let retry = service.pace.not_before.filter(|at| *at > now).unwrap_or(now + REACTION);
         next = Some(next.map_or(retry, |next| next.min(retry)));
     }
-    if started == BATCH {
+    if let Some(look) = staged::next_look(service) {
+        next = Some(next.map_or(look, |next| next.min(look)).max(now + REACTION));
+    }
+    if started >= BATCH || moved {
         next = Some(now + REACTION);
     }
     if let Some(next) = next {

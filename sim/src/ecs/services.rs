@@ -111,6 +111,12 @@ fn check_fit(world: &World, settings: &Settings, definition: &Definition) -> Res
         if let Some(error) = elb::refuses_service(world, &balancer.group) {
             return Err(error);
         }
+        // Whether the rules forward to both groups is found when it is deployed.
+        let alternate = balancer.advanced.as_ref().filter(|it| !elb::knows_group(world, &it.other));
+        if let Some(advanced) = alternate {
+            let message = format!("The target group with targetGroupArn {} does not exist.", advanced.other);
+            return Err(invalid(message));
+        }
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::args::{self, invalid};
+use super::strategy::{self, Strategy};
 use crate::call::ApiError;
 
 /// Members that a new deployment is needed for when they change.
@@ -46,6 +47,29 @@ pub(crate) struct LoadBalancer {
     pub(crate) group: String,
     pub(crate) container: String,
     pub(crate) port: u16,
+    /// What blue/green deployments and their like need.
+    #[serde(default)]
+    pub(crate) advanced: Option<Advanced>,
+}
+
+/// `advancedConfiguration`: the second target group, and the rules whose weights move.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Advanced {
+    /// Of the pair of groups the one that these tasks are *not* registered in.
+    pub(crate) other: String,
+    pub(crate) production: String,
+    pub(crate) test: Option<String>,
+}
+
+impl LoadBalancer {
+    /// The same with its two groups changed for each other.
+    pub(crate) fn swapped(&self) -> Self {
+        let mut swapped = self.clone();
+        if let Some(advanced) = &mut swapped.advanced {
+            std::mem::swap(&mut swapped.group, &mut advanced.other);
+        }
+        swapped
+    }
 }
 
 /// The circuit breaker's settings.
@@ -113,6 +137,7 @@ impl Settings {
         );
         let mut settings = Self(members);
         settings.merge_configuration(input)?;
+        check_bake_is_given(input, Strategy::Rolling)?;
         if !settings.load_balancers().is_empty() {
             settings.0.entry("healthCheckGracePeriodSeconds").or_insert(json!(0));
             let role = "aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS";
@@ -126,6 +151,7 @@ impl Settings {
     /// removes.
     pub(crate) fn updated(&self, input: &Value) -> Result<Self, ApiError> {
         let mut settings = self.clone();
+        check_bake_is_given(input, Strategy::of(&self.member("deploymentConfiguration")))?;
         settings.0.extend(args::pick(input, &DEPLOYING));
         settings.0.extend(args::pick(input, &QUIET));
         settings.merge_configuration(input)?;
@@ -166,7 +192,9 @@ impl Settings {
                 "Invalid deployment configuration: minimumHealthyPercent {minimum}, maximumPercent {maximum}."
             )));
         }
-        self.check_supported(&configuration)?;
+        self.check_supported()?;
+        strategy::check(&configuration)?;
+        self.check_traffic(Strategy::of(&configuration))?;
         for constraint in args::list(&Value::Object(self.0.clone()), "placementConstraints")? {
             super::placement::check_constraint(constraint)?;
         }
@@ -174,17 +202,15 @@ impl Settings {
     }
 
     /// What this simulator does not carry out is refused, never quietly rolled.
-    fn check_supported(&self, configuration: &Value) -> Result<(), ApiError> {
+    fn check_supported(&self) -> Result<(), ApiError> {
         let unsupported = |what: &str| {
             Err(ApiError::client(
                 "UnsupportedFeatureException",
-                format!("The embedded ECS does not carry out {what}: use ROLLING on a REPLICA service."),
+                format!(
+                    "The embedded ECS does not carry out {what}: use a REPLICA service with the controller ECS."
+                ),
             ))
         };
-        match args::text(configuration, "strategy")? {
-            None | Some("ROLLING") => {}
-            Some(other) => return unsupported(&format!("the deployment strategy {other}")),
-        }
         match self.member("schedulingStrategy").as_str() {
             None | Some("REPLICA") => {}
             Some(other) => return unsupported(&format!("the scheduling strategy {other}")),
@@ -193,6 +219,29 @@ impl Settings {
             None | Some("ECS") => Ok(()),
             Some(other) => unsupported(&format!("the deployment controller {other}")),
         }
+    }
+
+    /// A strategy that shifts traffic needs to know between which groups and by which rules;
+    /// without a load balancer only BLUE_GREEN works, and shifts nothing.
+    fn check_traffic(&self, strategy: Strategy) -> Result<(), ApiError> {
+        let settings = Value::Object(self.0.clone());
+        let entries = args::list(&settings, "loadBalancers")?;
+        if entries.is_empty() && matches!(strategy, Strategy::Canary | Strategy::Linear) {
+            return Err(invalid("LINEAR and CANARY deployments need a load balancer or Service Connect."));
+        }
+        for entry in entries {
+            match entry.get("advancedConfiguration").filter(|it| !it.is_null()) {
+                Some(advanced) => check_advanced(entry, advanced)?,
+                None if strategy.has_two_sets() => {
+                    return Err(invalid(
+                        "advancedConfiguration is required for each load balancer with the deployment \
+                         strategies BLUE_GREEN, LINEAR and CANARY.",
+                    ));
+                }
+                None => {}
+            }
+        }
+        Ok(())
     }
 
     /// A member; null where it is not set.
@@ -254,7 +303,38 @@ fn load_balancer(entry: &Value) -> Option<LoadBalancer> {
         group: entry["targetGroupArn"].as_str()?.to_owned(),
         container: entry["containerName"].as_str()?.to_owned(),
         port: u16::try_from(entry["containerPort"].as_u64()?).ok()?,
+        advanced: advanced(&entry["advancedConfiguration"]),
     })
+}
+
+/// "You must provide this parameter when you use the `BLUE_GREEN` deployment strategy": by
+/// the call that turns to it.
+fn check_bake_is_given(input: &Value, live: Strategy) -> Result<(), ApiError> {
+    let given = &input["deploymentConfiguration"];
+    let turns = given["strategy"] == "BLUE_GREEN" && live != Strategy::BlueGreen;
+    if turns && given["bakeTimeInMinutes"].is_null() {
+        return Err(invalid("bakeTimeInMinutes is required for the BLUE_GREEN deployment strategy."));
+    }
+    Ok(())
+}
+
+fn advanced(entry: &Value) -> Option<Advanced> {
+    Some(Advanced {
+        other: entry["alternateTargetGroupArn"].as_str()?.to_owned(),
+        production: entry["productionListenerRule"].as_str()?.to_owned(),
+        test: entry["testListenerRule"].as_str().map(str::to_owned),
+    })
+}
+
+fn check_advanced(entry: &Value, advanced: &Value) -> Result<(), ApiError> {
+    let alternate = args::required(advanced, "alternateTargetGroupArn")?;
+    args::required(advanced, "productionListenerRule")?;
+    args::required(advanced, "roleArn")?;
+    args::text(advanced, "testListenerRule")?;
+    if args::text(entry, "targetGroupArn")? == Some(alternate) {
+        return Err(invalid("targetGroupArn and alternateTargetGroupArn must be different target groups."));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -291,8 +371,33 @@ mod tests {
     }
 
     #[test]
+    fn a_strategy_that_shifts_traffic_needs_its_groups_and_rules() {
+        let refused = |strategy: Value, advanced: Value| {
+            let input = json!({"deploymentConfiguration": strategy, "loadBalancers": [{"targetGroupArn": "blue",
+                "containerName": "web", "containerPort": 80, "advancedConfiguration": advanced}]});
+            Settings::create(&input, "1").unwrap_err().message
+        };
+        let canary = json!({"strategy": "CANARY"});
+        assert!(refused(canary.clone(), Value::Null).contains("advancedConfiguration is required"));
+        let no_role = json!({"alternateTargetGroupArn": "green", "productionListenerRule": "rule"});
+        assert!(refused(canary.clone(), no_role).contains("roleArn"));
+        let same =
+            json!({"alternateTargetGroupArn": "blue", "productionListenerRule": "rule", "roleArn": "role"});
+        assert!(refused(canary.clone(), same).contains("must be different"));
+        let headless = Settings::create(&json!({"deploymentConfiguration": canary}), "1").unwrap_err();
+        assert!(headless.message.contains("load balancer"));
+        let blue_green = |bake: Value| {
+            let input =
+                json!({"deploymentConfiguration": {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": bake}});
+            Settings::create(&input, "1")
+        };
+        assert!(blue_green(Value::Null).unwrap_err().message.contains("bakeTimeInMinutes"));
+        assert!(blue_green(json!(0)).is_ok());
+    }
+
+    #[test]
     fn what_is_not_carried_out_is_refused() {
-        let input = json!({"deploymentConfiguration": {"strategy": "CANARY"}});
+        let input = json!({"schedulingStrategy": "DAEMON"});
         assert_eq!(Settings::create(&input, "1").unwrap_err().code, "UnsupportedFeatureException");
         let both = json!({"deploymentConfiguration": {"minimumHealthyPercent": 100, "maximumPercent": 100}});
         assert!(Settings::create(&both, "1").unwrap_err().message.contains("block deployments"));

@@ -4,6 +4,8 @@ use serde::Serialize;
 
 use super::census::Census;
 use super::service::Service;
+use super::staged;
+use super::strategy::Strategy;
 use crate::world::World;
 
 /// A service at a glance.
@@ -33,10 +35,52 @@ pub struct ServiceView {
     pub reason: String,
     /// Its consecutively failed tasks.
     pub failed_tasks: u32,
+    /// `ROLLING`, `BLUE_GREEN`, `CANARY`, `LINEAR`.
+    pub strategy: String,
+    /// The stage of the deployment under way, where it goes through any.
+    pub stage: Option<String>,
+    /// The hooks at work in it.
+    pub hooks: Vec<HookView>,
+    /// The revisions that have tasks, or are to have some; newest first.
+    pub revisions: Vec<RevisionView>,
     /// Its tasks that have not ended.
     pub tasks: Vec<TaskView>,
     /// Its newest events' messages, newest first.
     pub events: Vec<String>,
+}
+
+/// A hook at a glance.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HookView {
+    /// Its id.
+    pub id: String,
+    /// `AWS_LAMBDA` or `PAUSE`.
+    pub kind: String,
+    /// The function's ARN.
+    pub function: Option<String>,
+    /// The stage that it runs at.
+    pub stage: String,
+    /// `AWAITING_ACTION`, `IN_PROGRESS`, `SUCCEEDED`, `FAILED`, `TIMED_OUT`.
+    pub status: String,
+}
+
+/// A service revision at a glance.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RevisionView {
+    /// Its ARN.
+    pub arn: String,
+    /// Its task definition's ARN.
+    pub task_definition: String,
+    /// The target groups that its tasks are registered in.
+    pub target_groups: Vec<String>,
+    /// Its share of production traffic in percent, where weights say so.
+    pub weight: Option<f64>,
+    /// How many tasks are wanted.
+    pub wanted: usize,
+    /// How many run.
+    pub running: usize,
+    /// How many are healthy.
+    pub healthy: usize,
 }
 
 /// A task at a glance.
@@ -113,9 +157,41 @@ fn service_view(world: &World, service: &Service) -> ServiceView {
         task_definition: service.current().map(|it| it.task_definition.clone()).unwrap_or_default(),
         rollout: primary.map(|it| word(&it.rollout)).unwrap_or_default(),
         reason: primary.map(|it| it.reason.clone()).unwrap_or_default(),
+        strategy: word(&Strategy::of(&service.settings.member("deploymentConfiguration"))),
+        stage: staged::current(service).map(|(_, progress)| word(&progress.stage)),
+        hooks: hooks(service),
+        revisions: service.deployments.iter().map(|it| revision(world, service, &it.revision)).collect(),
         failed_tasks: primary.map_or(0, |it| it.failed_tasks),
         tasks: service.tasks.iter().filter_map(|id| task(world, id)).collect(),
         events: service.events.iter().map(|it| it.message.clone()).collect(),
+    }
+}
+
+fn hooks(service: &Service) -> Vec<HookView> {
+    let runs = staged::current(service).map(|(_, progress)| progress.hooks.as_slice()).unwrap_or_default();
+    let view = |run: &staged::HookRun| HookView {
+        id: run.id.clone(),
+        kind: word(&run.kind),
+        function: run.function.clone(),
+        stage: word(&run.stage),
+        status: word(&run.status),
+    };
+    runs.iter().map(view).collect()
+}
+
+fn revision(world: &World, service: &Service, arn: &str) -> RevisionView {
+    let counts = super::describe::counts(world, service, Some(arn));
+    let known = service.revision(arn);
+    RevisionView {
+        arn: arn.to_owned(),
+        task_definition: known.map(|it| it.task_definition.clone()).unwrap_or_default(),
+        target_groups: known
+            .map(|it| it.load_balancers.iter().map(|lb| lb.group.clone()).collect())
+            .unwrap_or_default(),
+        weight: staged::weight(service, arn),
+        wanted: staged::wanted(service, arn).unwrap_or(0),
+        running: counts.running,
+        healthy: Census::of_revision(world, &service.key, arn).healthy(),
     }
 }
 

@@ -56,6 +56,7 @@ pub use stickiness::Jar;
 pub use transforms::Rewritten;
 pub use view::{GroupView, RuleView, group_arn, rules, target_counts};
 pub use weights::set_weights;
+pub(crate) use weights::{forwards_to, knows_group};
 
 use crate::call::{ApiError, Reply};
 use crate::ecs;

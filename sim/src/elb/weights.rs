@@ -36,3 +36,14 @@ pub fn set_weights(world: &mut World, rule_arn: &str, weights: &[(&str, u32)]) -
     usage::refresh(world);
     Ok(())
 }
+
+/// The groups that a rule forwards to; `None` where there is no such rule.
+pub(crate) fn forwards_to(world: &World, rule_arn: &str) -> Option<Vec<String>> {
+    let rule = world.elb.rules.get(rule_arn)?;
+    Some(rule.action.groups().iter().map(|group| group.arn.clone()).collect())
+}
+
+/// Whether there is a target group of this ARN.
+pub(crate) fn knows_group(world: &World, arn: &str) -> bool {
+    world.elb.groups.contains_key(arn)
+}

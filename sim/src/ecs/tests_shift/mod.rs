@@ -1,0 +1,6 @@
+//! Deployments that shift traffic.
+
+mod bench;
+mod hooks;
+mod rollback;
+mod stages;
