@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::input::{group_not_found, invalid, scalar};
 use super::model::{Action, Redirect, WeightedGroup};
+use super::quotas::keep;
 use crate::call::ApiError;
 use crate::world::World;
 
@@ -124,9 +125,10 @@ pub(super) fn check_groups(world: &World, groups: &[WeightedGroup]) -> Result<()
     if groups.is_empty() {
         return Err(invalid("A target group ARN must be specified"));
     }
-    if groups.len() > 5 {
-        return Err(invalid("A forward action can only have '5' target groups"));
-    }
+    let most = world.elb.quotas.target_groups_per_action;
+    keep(groups.len(), most, "ValidationError", || {
+        format!("A forward action can only have '{most}' target groups")
+    })?;
     for (at, group) in groups.iter().enumerate() {
         if groups[..at].iter().any(|other| other.arn == group.arn) {
             return Err(invalid(format!("Target group '{}' was specified more than once", group.arn)));

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::input::invalid;
 use super::model::Condition;
+use super::quotas::{Quotas, keep};
 use super::route::RequestHead;
 use crate::call::ApiError;
 use crate::wildcard;
@@ -147,9 +148,9 @@ fn texts(condition: &Condition) -> (Vec<&str>, Vec<&str>) {
     }
 }
 
-/// Reads a rule's conditions; each kind but headers and queries at most once, at most five
-/// values and six wildcards together.
-pub(super) fn read(inputs: Vec<Input>) -> Result<Vec<Condition>, ApiError> {
+/// Reads a rule's conditions; each kind but headers and queries at most once, and no
+/// more values and wildcards together than the quotas allow.
+pub(super) fn read(quotas: &Quotas, inputs: Vec<Input>) -> Result<Vec<Condition>, ApiError> {
     let conditions = inputs.into_iter().map(Input::read).collect::<Result<Vec<_>, _>>()?;
     if conditions.is_empty() {
         return Err(invalid("A condition must be specified"));
@@ -166,14 +167,14 @@ pub(super) fn read(inputs: Vec<Input>) -> Result<Vec<Condition>, ApiError> {
             values.into_iter().chain(regexes)
         })
         .collect();
-    if all.len() > 5 {
-        return Err(invalid("A rule can only have '5' condition values"));
-    }
+    let most = quotas.values_per_rule;
+    keep(all.len(), most, "ValidationError", || format!("A rule can only have '{most}' condition values"))?;
     let wildcards: usize =
         conditions.iter().flat_map(|c| texts(c).0).map(|v| v.matches(['*', '?']).count()).sum();
-    if wildcards > 6 {
-        return Err(invalid("A rule can only have '6' condition wildcards"));
-    }
+    let most = quotas.wildcards_per_rule;
+    keep(wildcards, most, "ValidationError", || {
+        format!("A rule can only have '{most}' condition wildcards")
+    })?;
     Ok(conditions)
 }
 

@@ -9,6 +9,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
+use super::quotas::{Quotas, keep};
 use crate::call::ApiError;
 
 /// Reads an operation's input.
@@ -43,7 +44,7 @@ pub(super) struct Pair {
 }
 
 /// Tags as a map; a key given twice is refused.
-pub(super) fn tag_map(pairs: Vec<Pair>) -> Result<BTreeMap<String, String>, ApiError> {
+pub(super) fn tag_map(quotas: &Quotas, pairs: Vec<Pair>) -> Result<BTreeMap<String, String>, ApiError> {
     let mut tags = BTreeMap::new();
     for pair in pairs {
         let key = pair.key.clone();
@@ -54,10 +55,14 @@ pub(super) fn tag_map(pairs: Vec<Pair>) -> Result<BTreeMap<String, String>, ApiE
             ));
         }
     }
-    if tags.len() > 50 {
-        return Err(ApiError::client("TooManyTags", "The maximum number of tags for this resource is '50'"));
-    }
+    check_tags(quotas, tags.len())?;
     Ok(tags)
+}
+
+/// Whether a resource may have so many tags.
+pub(super) fn check_tags(quotas: &Quotas, count: usize) -> Result<(), ApiError> {
+    let most = quotas.tags;
+    keep(count, most, "TooManyTags", || format!("The maximum number of tags for this resource is '{most}'"))
 }
 
 /// `Marker` and `PageSize`, as every Describe takes them.

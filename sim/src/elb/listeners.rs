@@ -7,6 +7,7 @@ use super::input::{
     Paging, Pair, invalid, listener_not_found, load_balancer_not_found, read, scalar, tag_map,
 };
 use super::model::{Action, Listener, Priority, Rule};
+use super::quotas::keep;
 use super::{actions, usage};
 use crate::call::{ApiError, Reply};
 use crate::world::World;
@@ -44,13 +45,12 @@ pub(super) fn create(world: &mut World, input: &Value) -> Reply {
         let message = format!("A listener already exists on this port for this load balancer '{lb_arn}'");
         return Err(ApiError::client("DuplicateListener", message));
     }
-    if here.count() >= 50 {
-        let message = "The maximum number of listeners on this load balancer has been reached";
-        return Err(ApiError::client("TooManyListeners", message));
-    }
+    keep(here.count() + 1, world.elb.quotas.listeners, "TooManyListeners", || {
+        "The maximum number of listeners on this load balancer has been reached".into()
+    })?;
     let action = actions::read(world, input.default_actions)?;
     usage::check(world, &lb_arn, None, &action)?;
-    let tags = tag_map(input.tags)?;
+    let tags = tag_map(&world.elb.quotas, input.tags)?;
     let path = format!("{lb_path}/{}", super::hex_id(world));
     let arn = world.arn("elasticloadbalancing", &format!("listener/{path}"));
     let certificates =

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::input::{Paging, Pair, check_name, invalid, load_balancer_not_found, read, tag_map};
 use super::model::{LoadBalancer, pairs};
+use super::quotas::keep;
 use super::{VPC_ID, usage};
 use crate::call::{ApiError, Reply};
 use crate::world::World;
@@ -49,7 +50,7 @@ pub(super) fn create(world: &mut World, input: &Value) -> Reply {
         return Err(invalid("At least two subnets in two different Availability Zones must be specified"));
     }
     let scheme = input.scheme.unwrap_or_else(|| "internet-facing".into());
-    let tags = tag_map(input.tags)?;
+    let tags = tag_map(&world.elb.quotas, input.tags)?;
     let same_name = world.elb.load_balancers.iter().find(|(_, lb)| lb.name == input.name);
     if let Some((arn, lb)) = same_name {
         if lb.scheme == scheme && lb.subnets == subnets && lb.security_groups == input.security_groups {
@@ -61,6 +62,12 @@ pub(super) fn create(world: &mut World, input: &Value) -> Reply {
         );
         return Err(ApiError::client("DuplicateLoadBalancerName", message));
     }
+    keep(
+        world.elb.load_balancers.len() + 1,
+        world.elb.quotas.load_balancers,
+        "TooManyLoadBalancers",
+        || "The maximum number of load balancers has been reached".into(),
+    )?;
     let path = format!("app/{}/{}", input.name, super::hex_id(world));
     let arn = world.arn("elasticloadbalancing", &format!("loadbalancer/{path}"));
     let made = LoadBalancer {

@@ -6,6 +6,7 @@
 //! | `load_balancers` `listeners` `rules` `target_groups` `targets` `tags` | the API |
 //! | `conditions` `actions` | a rule's two halves |
 //! | `usage` | which groups are in use |
+//! | `quotas` | how many there may be: `world.elb.quotas` |
 //! | `health` | checks by timers |
 //! | `route` `choice` | which target a request goes to |
 //! | `transforms` | what it looks like there |
@@ -30,6 +31,7 @@ mod listeners;
 mod load_balancers;
 mod metrics;
 mod model;
+mod quotas;
 mod route;
 mod rules;
 mod stickiness;
@@ -51,6 +53,7 @@ use serde_json::Value;
 pub use front::{Front, OwnAnswer, dns_name, front};
 pub(crate) use metrics::measure_hosts;
 pub use metrics::{Ended, record};
+pub use quotas::Quotas;
 pub use route::{RequestHead, RouteDecision, Served, listener_on, listener_ports, request, route};
 pub use stickiness::Jar;
 pub use transforms::Rewritten;
@@ -69,6 +72,9 @@ pub const VPC_ID: &str = "vpc-0a1b2c3d4e5f60718";
 /// ELBv2's state, by ARN.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Elb {
+    /// How many there may be of what; AWS's numbers at first.
+    #[serde(default)]
+    pub quotas: Quotas,
     load_balancers: BTreeMap<String, model::LoadBalancer>,
     listeners: BTreeMap<String, model::Listener>,
     /// Default rules among them.

@@ -5,12 +5,10 @@ use serde_json::{Value, json};
 
 use super::input::{Paging, Pair, invalid, listener_not_found, read, rule_not_found, scalar, tag_map};
 use super::model::{Priority, Rule};
+use super::quotas::keep;
 use super::{actions, conditions, transforms, usage};
 use crate::call::{ApiError, Reply};
 use crate::world::World;
-
-/// Per load balancer, default rules not counted (adjustable in AWS).
-const QUOTA: usize = 100;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -35,9 +33,9 @@ pub(super) fn create(world: &mut World, input: &Value) -> Reply {
     let (lb, path) = (listener.load_balancer.clone(), listener.path.clone());
     let transforms = transforms::read(input.transforms)?;
     let priority = check_priority(input.priority)?;
-    let conditions = conditions::read(input.conditions)?;
+    let conditions = conditions::read(&world.elb.quotas, input.conditions)?;
     let action = actions::read(world, input.actions)?;
-    let tags = tag_map(input.tags)?;
+    let tags = tag_map(&world.elb.quotas, input.tags)?;
     if world
         .elb
         .rules
@@ -50,10 +48,9 @@ pub(super) fn create(world: &mut World, input: &Value) -> Reply {
         |rule: &&Rule| world.elb.listeners.get(&rule.listener).is_some_and(|of| of.load_balancer == lb);
     let count =
         world.elb.rules.values().filter(|rule| rule.priority != Priority::Default).filter(of_lb).count();
-    if count >= QUOTA {
-        let message = format!("The maximum number of rules has been reached on load balancer '{lb}'");
-        return Err(ApiError::client("TooManyRules", message));
-    }
+    keep(count + 1, world.elb.quotas.rules, "TooManyRules", || {
+        format!("The maximum number of rules has been reached on load balancer '{lb}'")
+    })?;
     usage::check(world, &lb, None, &action)?;
     let id = super::hex_id(world);
     let arn = world.arn("elasticloadbalancing", &format!("listener-rule/{path}/{id}"));
@@ -164,7 +161,7 @@ pub(super) fn modify(world: &mut World, input: &Value) -> Reply {
         changed.transforms = transforms;
     }
     if !input.conditions.is_empty() {
-        changed.conditions = conditions::read(input.conditions)?;
+        changed.conditions = conditions::read(&world.elb.quotas, input.conditions)?;
     }
     if !input.actions.is_empty() {
         changed.action = actions::read(world, input.actions)?;

@@ -4,8 +4,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::input::{
-    Pair, group_not_found, invalid, listener_not_found, load_balancer_not_found, read, rule_not_found,
-    tag_map,
+    Pair, check_tags, group_not_found, invalid, listener_not_found, load_balancer_not_found, read,
+    rule_not_found, tag_map,
 };
 use super::model::pairs;
 use crate::call::{ApiError, Reply};
@@ -55,7 +55,11 @@ pub(super) fn describe(world: &World, input: &Value) -> Reply {
 
 pub(super) fn add(world: &mut World, input: &Value) -> Reply {
     let input = resources(world, input)?;
-    let new = tag_map(input.tags)?;
+    let new = tag_map(&world.elb.quotas, input.tags)?;
+    for tags in input.resource_arns.iter().filter_map(|arn| world.elb.tags.get(arn)) {
+        let added = new.keys().filter(|key| !tags.contains_key(*key)).count();
+        check_tags(&world.elb.quotas, tags.len() + added)?;
+    }
     for arn in &input.resource_arns {
         let tags = world.elb.tags.entry(arn.clone()).or_default();
         tags.extend(new.clone());

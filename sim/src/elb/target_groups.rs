@@ -10,12 +10,10 @@ use super::input::{
     Paging, Pair, check_name, group_not_found, invalid, load_balancer_not_found, read, scalar, tag_map,
 };
 use super::model::{HealthCheck, Settings, TargetGroup, pairs};
+use super::quotas::keep;
 use super::{health, usage};
 use crate::call::{ApiError, Reply};
 use crate::world::World;
-
-/// Per Region.
-const QUOTA: usize = 3000;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -122,7 +120,7 @@ fn check(health: &HealthCheck) -> Result<(), ApiError> {
 /// it is refused.
 pub(super) fn create(world: &mut World, input: &Value) -> Reply {
     let input: Create = read(input)?;
-    let tags = tag_map(input.tags)?;
+    let tags = tag_map(&world.elb.quotas, input.tags)?;
     let settings = settings(
         input.name,
         input.protocol,
@@ -143,10 +141,9 @@ pub(super) fn create(world: &mut World, input: &Value) -> Reply {
         );
         return Err(ApiError::client("DuplicateTargetGroupName", message));
     }
-    if world.elb.groups.len() >= QUOTA {
-        let message = "The maximum number of target groups has been reached";
-        return Err(ApiError::client("TooManyTargetGroups", message));
-    }
+    keep(world.elb.groups.len() + 1, world.elb.quotas.target_groups, "TooManyTargetGroups", || {
+        "The maximum number of target groups has been reached".into()
+    })?;
     let id = super::hex_id(world);
     let arn = world.arn("elasticloadbalancing", &format!("targetgroup/{}/{id}", settings.name));
     let made =

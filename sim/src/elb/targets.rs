@@ -13,9 +13,6 @@ use crate::call::{ApiError, Reply};
 use crate::time::Time;
 use crate::world::{self, World};
 
-/// Per target group.
-const QUOTA: usize = 1000;
-
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Input {
@@ -82,7 +79,7 @@ pub(super) fn register(world: &mut World, arn: &str, id: &str, port: u16) -> Res
     let key = (id.to_owned(), port);
     match group.targets.get(&key) {
         Some(target) if target.state != TargetState::Draining => return Ok(()),
-        None if group.targets.len() >= QUOTA => {
+        None if group.targets.len() >= world.elb.quotas.targets => {
             let message = format!("The maximum number of targets has been reached on target group '{arn}'");
             return Err(ApiError::client("TooManyTargets", message));
         }

@@ -17,6 +17,7 @@ use crate::ecs::Answer;
 use crate::world::{Config, World};
 
 mod metrics;
+mod quotas;
 mod stickiness;
 mod transforms;
 mod weights;
@@ -267,41 +268,6 @@ fn modify_rule_replaces_the_whole_list_of_groups() {
     assert_eq!(
         bench.code("ModifyRule", json!({ "RuleArn": rule, "Actions": [twice] })),
         "InvalidLoadBalancerAction"
-    );
-}
-
-#[test]
-fn quotas_are_kept() {
-    let mut bench = Bench::new();
-    let group = bench.group("a");
-    let six = json!(["/1", "/2", "/3", "/4", "/5", "/6"]);
-    let mut input = bench.rule_input(1, "/", &[(&group, 1)]);
-    input["Conditions"][0]["Values"] = six;
-    assert_eq!(bench.code("CreateRule", input), "ValidationError");
-    for priority in 1..=100 {
-        bench.rule(priority, &format!("/{priority}/*"), &[(&group, 1)]);
-    }
-    let input = bench.rule_input(101, "/101/*", &[(&group, 1)]);
-    assert_eq!(bench.code("CreateRule", input), "TooManyRules");
-
-    let mut bench = Bench::new();
-    for number in 0..100 {
-        let group = bench.group(&format!("g{number}"));
-        if number < 96 {
-            bench.rule(number + 1, "/*", &[(&group, 1)]);
-        }
-    }
-    let last: Vec<_> = (96..100).map(|number| bench.group(&format!("g{number}"))).collect();
-    let all: Vec<_> = last.iter().map(|arn| (arn.as_str(), 1)).collect();
-    bench.rule(97, "/*", &all);
-    let one_more = bench.group("more");
-    let input = bench.rule_input(98, "/*", &[(&one_more, 1)]);
-    assert_eq!(bench.code("CreateRule", input), "TooManyUniqueTargetGroupsPerLoadBalancer");
-
-    let targets: Vec<_> = (1..=1001).map(|port| json!({ "Id": "i-1", "Port": port })).collect();
-    assert_eq!(
-        bench.code("RegisterTargets", json!({ "TargetGroupArn": one_more, "Targets": targets })),
-        "TooManyTargets"
     );
 }
 

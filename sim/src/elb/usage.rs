@@ -5,11 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::health;
 use super::model::{Action, TargetGroup};
+use super::quotas::keep;
 use crate::call::ApiError;
 use crate::world::World;
-
-/// Target groups per application load balancer: a fixed quota.
-const GROUPS_PER_LOAD_BALANCER: usize = 100;
 
 /// The groups that each load balancer's rules forward to, one rule left out.
 fn by_load_balancer<'a>(world: &'a World, without: Option<&str>) -> BTreeMap<&'a str, BTreeSet<&'a str>> {
@@ -58,12 +56,10 @@ pub(super) fn check(
     }
     let mut here = used.get(lb).cloned().unwrap_or_default();
     here.extend(action.groups().iter().map(|group| group.arn.as_str()));
-    if here.len() > GROUPS_PER_LOAD_BALANCER {
-        let message =
-            format!("The maximum number of unique target groups has been reached on load balancer '{lb}'");
-        return Err(ApiError::client("TooManyUniqueTargetGroupsPerLoadBalancer", message));
-    }
-    Ok(())
+    let most = world.elb.quotas.target_groups_per_load_balancer;
+    keep(here.len(), most, "TooManyUniqueTargetGroupsPerLoadBalancer", || {
+        format!("The maximum number of unique target groups has been reached on load balancer '{lb}'")
+    })
 }
 
 /// A target that keeps its clients needs a rule that keeps them with its group: the first such
