@@ -1,14 +1,12 @@
 //! Load balancers: enough of them for listeners to stand on.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::input::{Paging, Pair, check_name, invalid, load_balancer_not_found, read, tag_map};
-use super::model::{LoadBalancer, pairs};
+use super::model::LoadBalancer;
 use super::quotas::keep;
-use super::{VPC_ID, usage};
+use super::{VPC_ID, attributes, usage};
 use crate::call::{ApiError, Reply};
 use crate::world::World;
 
@@ -77,7 +75,7 @@ pub(super) fn create(world: &mut World, input: &Value) -> Reply {
         created: world.now(),
         subnets,
         security_groups: input.security_groups,
-        attributes: attributes(),
+        attributes: attributes::defaults(DEFAULTS),
     };
     let reply = json!({ "LoadBalancers": [describe_one(world, &arn, &made)] });
     world.elb.load_balancers.insert(arn.clone(), made);
@@ -85,16 +83,13 @@ pub(super) fn create(world: &mut World, input: &Value) -> Reply {
     Ok(reply)
 }
 
-fn attributes() -> BTreeMap<String, String> {
-    let defaults = [
-        ("access_logs.s3.enabled", "false"),
-        ("deletion_protection.enabled", "false"),
-        ("idle_timeout.timeout_seconds", "60"),
-        ("routing.http.drop_invalid_header_fields.enabled", "false"),
-        ("routing.http2.enabled", "true"),
-    ];
-    defaults.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
-}
+const DEFAULTS: [(&str, &str); 5] = [
+    ("access_logs.s3.enabled", "false"),
+    ("deletion_protection.enabled", "false"),
+    ("idle_timeout.timeout_seconds", "60"),
+    ("routing.http.drop_invalid_header_fields.enabled", "false"),
+    ("routing.http2.enabled", "true"),
+];
 
 fn describe_one(world: &World, arn: &str, lb: &LoadBalancer) -> Value {
     let region = &world.config.region;
@@ -131,12 +126,8 @@ struct Describe {
 pub(super) fn describe(world: &World, input: &Value) -> Reply {
     let input: Describe = read(input)?;
     let all = &world.elb.load_balancers;
-    if let Some(missing) = input.load_balancer_arns.iter().find(|arn| !all.contains_key(*arn)) {
-        return Err(load_balancer_not_found(missing));
-    }
-    if let Some(missing) = input.names.iter().find(|name| !all.values().any(|lb| lb.name == **name)) {
-        return Err(load_balancer_not_found(missing));
-    }
+    let missing = attributes::missing(all, &input.load_balancer_arns, &input.names, |lb| &lb.name);
+    missing.map_or(Ok(()), |missing| Err(load_balancer_not_found(missing)))?;
     let any = input.load_balancer_arns.is_empty() && input.names.is_empty();
     let wanted = all
         .iter()
@@ -170,12 +161,12 @@ pub(super) fn delete(world: &mut World, input: &Value) -> Reply {
 pub(super) fn describe_attributes(world: &World, input: &Value) -> Reply {
     let arn = read::<One>(input)?.load_balancer_arn;
     let lb = world.elb.load_balancers.get(&arn).ok_or_else(|| load_balancer_not_found(&arn))?;
-    Ok(json!({ "Attributes": pairs(&lb.attributes) }))
+    Ok(attributes::reply(&lb.attributes))
 }
 
 pub(super) fn modify_attributes(world: &mut World, input: &Value) -> Reply {
     let One { load_balancer_arn: arn, attributes } = read(input)?;
     let lb = world.elb.load_balancers.get_mut(&arn).ok_or_else(|| load_balancer_not_found(&arn))?;
-    lb.attributes.extend(attributes.into_iter().map(|pair| (pair.key, pair.value)));
-    Ok(json!({ "Attributes": pairs(&lb.attributes) }))
+    attributes::set(&mut lb.attributes, attributes);
+    Ok(attributes::reply(&lb.attributes))
 }

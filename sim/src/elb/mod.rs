@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `model` | what is kept |
 //! | `load_balancers` `listeners` `rules` `target_groups` `targets` `tags` | the API |
+//! | `attributes` | what load balancers and target groups have in common |
 //! | `conditions` `actions` | a rule's two halves |
 //! | `usage` | which groups are in use |
 //! | `quotas` | how many there may be: `world.elb.quotas` |
@@ -22,6 +23,7 @@
 //! share at once).
 
 mod actions;
+mod attributes;
 mod choice;
 mod conditions;
 mod front;

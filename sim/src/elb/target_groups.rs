@@ -9,9 +9,9 @@ use super::actions::LONGEST_BOND;
 use super::input::{
     Paging, Pair, check_name, group_not_found, invalid, load_balancer_not_found, read, scalar, tag_map,
 };
-use super::model::{HealthCheck, Settings, TargetGroup, pairs};
+use super::model::{HealthCheck, Settings, TargetGroup};
 use super::quotas::keep;
-use super::{health, usage};
+use super::{attributes, health, usage};
 use crate::call::{ApiError, Reply};
 use crate::world::World;
 
@@ -146,8 +146,13 @@ pub(super) fn create(world: &mut World, input: &Value) -> Reply {
     })?;
     let id = super::hex_id(world);
     let arn = world.arn("elasticloadbalancing", &format!("targetgroup/{}/{id}", settings.name));
-    let made =
-        TargetGroup { settings, attributes: attributes(), targets: BTreeMap::new(), in_use: false, turn: 0 };
+    let made = TargetGroup {
+        settings,
+        attributes: attributes::defaults(DEFAULTS),
+        targets: BTreeMap::new(),
+        in_use: false,
+        turn: 0,
+    };
     let reply = json!({ "TargetGroups": [describe_one(world, &arn, &made)] });
     world.elb.groups.insert(arn.clone(), made);
     world.elb.tags.insert(arn, tags);
@@ -236,10 +241,8 @@ pub(super) fn describe(world: &World, input: &Value) -> Reply {
     {
         return Err(load_balancer_not_found(arn));
     }
-    let missing_arn = input.target_group_arns.iter().find(|arn| !all.contains_key(*arn));
-    let missing_name =
-        input.names.iter().find(|name| !all.values().any(|group| group.settings.name == **name));
-    if missing_arn.or(missing_name).is_some() {
+    let (arns, names) = (&input.target_group_arns, &input.names);
+    if attributes::missing(all, arns, names, |group| &group.settings.name).is_some() {
         return Err(ApiError::client("TargetGroupNotFound", "One or more target groups not found"));
     }
     let any =
@@ -291,30 +294,27 @@ pub(super) fn delete(world: &mut World, input: &Value) -> Reply {
     Ok(json!({}))
 }
 
-fn attributes() -> BTreeMap<String, String> {
-    let defaults = [
-        ("deregistration_delay.timeout_seconds", "300"),
-        ("load_balancing.algorithm.anomaly_mitigation", "off"),
-        ("load_balancing.algorithm.type", "round_robin"),
-        ("load_balancing.cross_zone.enabled", "use_load_balancer_configuration"),
-        ("slow_start.duration_seconds", "0"),
-        ("stickiness.app_cookie.cookie_name", ""),
-        ("stickiness.app_cookie.duration_seconds", "86400"),
-        ("stickiness.enabled", "false"),
-        ("stickiness.lb_cookie.duration_seconds", "86400"),
-        ("stickiness.type", "lb_cookie"),
-        ("target_group_health.dns_failover.minimum_healthy_targets.count", "1"),
-        ("target_group_health.dns_failover.minimum_healthy_targets.percentage", "off"),
-        ("target_group_health.unhealthy_state_routing.minimum_healthy_targets.count", "1"),
-        ("target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage", "off"),
-    ];
-    defaults.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
-}
+const DEFAULTS: [(&str, &str); 14] = [
+    ("deregistration_delay.timeout_seconds", "300"),
+    ("load_balancing.algorithm.anomaly_mitigation", "off"),
+    ("load_balancing.algorithm.type", "round_robin"),
+    ("load_balancing.cross_zone.enabled", "use_load_balancer_configuration"),
+    ("slow_start.duration_seconds", "0"),
+    ("stickiness.app_cookie.cookie_name", ""),
+    ("stickiness.app_cookie.duration_seconds", "86400"),
+    ("stickiness.enabled", "false"),
+    ("stickiness.lb_cookie.duration_seconds", "86400"),
+    ("stickiness.type", "lb_cookie"),
+    ("target_group_health.dns_failover.minimum_healthy_targets.count", "1"),
+    ("target_group_health.dns_failover.minimum_healthy_targets.percentage", "off"),
+    ("target_group_health.unhealthy_state_routing.minimum_healthy_targets.count", "1"),
+    ("target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage", "off"),
+];
 
 pub(super) fn describe_attributes(world: &World, input: &Value) -> Reply {
     let arn = read::<One>(input)?.target_group_arn;
     let group = world.elb.groups.get(&arn).ok_or_else(|| group_not_found(&arn))?;
-    Ok(json!({ "Attributes": pairs(&group.attributes) }))
+    Ok(attributes::reply(&group.attributes))
 }
 
 pub(super) fn modify_attributes(world: &mut World, input: &Value) -> Reply {
@@ -330,8 +330,8 @@ pub(super) fn modify_attributes(world: &mut World, input: &Value) -> Reply {
         }
     }
     let group = world.elb.groups.get_mut(&arn).ok_or_else(|| group_not_found(&arn))?;
-    group.attributes.extend(attributes.into_iter().map(|pair| (pair.key, pair.value)));
-    Ok(json!({ "Attributes": pairs(&group.attributes) }))
+    attributes::set(&mut group.attributes, attributes);
+    Ok(attributes::reply(&group.attributes))
 }
 
 fn check_attribute(key: &str, value: &str) -> Result<(), ApiError> {
