@@ -38,6 +38,11 @@ impl RequestHead {
         if self.query.is_empty() { self.path.clone() } else { format!("{}?{}", self.path, self.query) }
     }
 
+    /// The port that the Host header names.
+    pub fn port(&self) -> Option<u16> {
+        self.host.rsplit_once(':')?.1.parse().ok()
+    }
+
     /// The host without its port.
     pub(super) fn host_name(&self) -> &str {
         let (name, port) = self.host.rsplit_once(':').unwrap_or((&self.host, ""));

@@ -132,7 +132,7 @@ impl Alb {
         let head = head(&request, client);
         let decided = self.hub.with(|world| {
             let port = match stands {
-                Stands::First => lowest(world)?,
+                Stands::First => named(world, &head, self.first).or_else(|| lowest(world))?,
                 Stands::Port(port) => port,
             };
             let listener = listener_on(world, port)?.to_owned();
@@ -207,6 +207,13 @@ fn bind_client(mut response: Response<Body>, cookies: &[String]) -> Response<Bod
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     response
+}
+
+/// The listener that the Host header's port names. The first port stands for the load
+/// balancer's DNS name too (`WINDLASS_ALB_ENDPOINT`), and who puts it in that name's place
+/// keeps the port that was meant in the Host header.
+fn named(world: &crate::World, head: &RequestHead, first: SocketAddr) -> Option<u16> {
+    head.port().filter(|port| *port != first.port() && listener_ports(world).contains(port))
 }
 
 /// 80, or the lowest of the listeners' ports.

@@ -81,3 +81,14 @@ async fn a_real_request_is_rewritten_and_its_client_bound() {
     }
     local.shutdown().await.unwrap();
 }
+
+#[tokio::test]
+async fn the_first_port_stands_for_the_name_with_every_listeners_port() {
+    let local = furnished(None).await;
+    let meant = |host: &str| Request::get(format!("{}/elsewhere", local.alb_url())).header("host", host);
+    assert_eq!(status(meant("main.eu-central-1.elb.amazonaws.com:8443")).await, 302);
+    assert_eq!(status(meant("main.eu-central-1.elb.amazonaws.com:80")).await, 404);
+    assert_eq!(status(meant("main.eu-central-1.elb.amazonaws.com")).await, 404);
+    assert_eq!(status(meant("main.eu-central-1.elb.amazonaws.com:9")).await, 404, "no such listener");
+    local.shutdown().await.unwrap();
+}
