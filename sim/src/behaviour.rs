@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ecr::Found;
+
 /// How a container behaves. Labels are `sim.<field>`, e.g. `sim.start_secs=5`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Behaviour {
@@ -63,6 +65,9 @@ impl Behaviour {
                 "error_share" => behaviour.error_share = value.parse().map_err(|_| bad())?,
                 "latency_ms" => behaviour.latency_ms = value.parse().map_err(|_| bad())?,
                 "stop_secs" => behaviour.stop_secs = value.parse().map_err(|_| bad())?,
+                // The registry's: see `ecr`.
+                "findings" => drop(Found::parse(value).ok_or_else(bad)?),
+                "scan_secs" => drop(value.parse::<f64>().map_err(|_| bad())?),
                 "body" => behaviour.body.clone_from(value),
                 _ => return Err(format!("label {name} is not one that the simulator knows")),
             }

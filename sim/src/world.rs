@@ -147,6 +147,8 @@ pub enum Due {
     Lambda(lambda::Due),
     /// CloudWatch's.
     CloudWatch(cloudwatch::Due),
+    /// ECR's.
+    Ecr(ecr::Due),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -225,6 +227,7 @@ impl World {
                 Due::Bus(due) => bus::due(self, due),
                 Due::Lambda(due) => lambda::due(self, due),
                 Due::CloudWatch(due) => cloudwatch::due(self, &due),
+                Due::Ecr(due) => ecr::due(self, &due),
             }
         }
         self.now = self.now.max(to);

@@ -3,9 +3,9 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::events;
 use super::input::{ImageId, Miss, invalid, page, paged, read, repository};
 use super::store::{self, DeleteError, Image, ImageStatus, PutError, Repository};
+use super::{events, scan};
 use crate::call::{ApiError, Reply};
 use crate::world::World;
 
@@ -136,6 +136,7 @@ fn detail(world: &World, repo: &Repository, digest: &str, image: &Image) -> Valu
     if let Some(subject) = &image.manifest.subject {
         detail["subjectManifestDigest"] = json!(subject);
     }
+    scan::described(image, &mut detail);
     detail
 }
 
@@ -363,19 +364,4 @@ pub(super) fn storage_class(world: &mut World, input: &Value) -> Reply {
         "imageId": input.image_id.json(),
         "imageStatus": status,
     }))
-}
-
-/// Nothing is scanned here: AWS says so of an image that no scan has seen.
-pub(super) fn scan_findings(world: &World, input: &Value) -> Reply {
-    let input: OneImage = read(input)?;
-    let name = &input.repository_name;
-    let repo = repository(world, name)?;
-    let (digest, _) = input.image_id.find(repo).map_err(|_| input.image_id.not_found(world, name))?;
-    let message = format!(
-        "Image scan does not exist for the image with '{{imageDigest:'{digest}', imageTag:'{}'}}' in the repository \
-         with name '{name}' in the registry with id '{}'",
-        input.image_id.image_tag.as_deref().unwrap_or("null"),
-        world.config.account
-    );
-    Err(ApiError::client("ScanNotFoundException", message))
 }

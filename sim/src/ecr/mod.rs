@@ -9,10 +9,11 @@
 //! | `repositories` `images` `layers` | the control API (awsJson) |
 //! | `oci` | the distribution protocol (`docker push`, skopeo, crane) |
 //! | `pull` | what ECS gets when a container starts |
+//! | `scan` | basic scans: findings by the image's labels |
 //! | `push` | real images for tests and the demo |
 //! | `disk` | state to files and back |
 //!
-//! It does not scan images, replicate, sign or expire them by lifecycle policies.
+//! It does not replicate, sign or expire images by lifecycle policies.
 
 mod disk;
 mod events;
@@ -24,6 +25,7 @@ mod oci;
 mod pull;
 mod push;
 mod repositories;
+mod scan;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -39,8 +41,10 @@ pub use oci::http;
 pub use pull::PulledImage;
 pub(crate) use pull::pull;
 pub use push::{PushSpec, ensure_repository, push_image};
+pub(crate) use scan::Found;
 
 use crate::call::{ApiError, Reply};
+use crate::time::Time;
 use crate::world::World;
 use store::Repository;
 
@@ -74,6 +78,26 @@ impl Default for Ecr {
     }
 }
 
+/// What this service's timers are for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Due {
+    /// A scan ends.
+    Scanned {
+        /// The repository.
+        repository: String,
+        /// The image.
+        digest: String,
+        /// When it began.
+        began: Time,
+    },
+}
+
+pub(crate) fn due(world: &mut World, due: &Due) {
+    match due {
+        Due::Scanned { repository, digest, began } => scan::scanned(world, repository, digest, *began),
+    }
+}
+
 pub(crate) fn handle(world: &mut World, operation: &str, input: &Value) -> Reply {
     match operation {
         "CreateRepository" => repositories::create(world, input),
@@ -93,7 +117,9 @@ pub(crate) fn handle(world: &mut World, operation: &str, input: &Value) -> Reply
         "PutImage" => images::put(world, input),
         "ListImageReferrers" => images::referrers(world, input),
         "UpdateImageStorageClass" => images::storage_class(world, input),
-        "DescribeImageScanFindings" => images::scan_findings(world, input),
+        "DescribeImageScanFindings" => scan::findings(world, input),
+        "StartImageScan" => scan::start(world, input),
+        "PutImageScanningConfiguration" => scan::configure(world, input),
         "GetDownloadUrlForLayer" => layers::download_url(world, input),
         "BatchCheckLayerAvailability" => layers::availability(world, input),
         "InitiateLayerUpload" => layers::initiate(world, input),

@@ -100,7 +100,8 @@ fn choose<'a>(
     })
 }
 
-fn labels(config: &Value) -> BTreeMap<String, String> {
+/// A config's labels.
+pub(super) fn labels(config: &Value) -> BTreeMap<String, String> {
     let labels = config["config"]["Labels"].as_object().into_iter().flatten();
     labels.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
 }

@@ -39,9 +39,9 @@ struct Create {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Scanning {
+pub(super) struct Scanning {
     #[serde(default)]
-    scan_on_push: bool,
+    pub(super) scan_on_push: bool,
 }
 
 pub(super) fn create(world: &mut World, input: &Value) -> Reply {

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::manifest::{Manifest, digest_of};
+use super::scan::{self, Scan};
 use super::{Ecr, events};
 use crate::time::Time;
 use crate::wildcard;
@@ -47,6 +48,8 @@ pub(crate) struct Image {
     pub(crate) manifest: Manifest,
     pub(crate) pushed_at: Time,
     pub(crate) status: ImageStatus,
+    #[serde(default)] // a state from before there were scans
+    pub(crate) scan: Option<Scan>,
 }
 
 /// Whether an image can be pulled.
@@ -143,7 +146,8 @@ pub(crate) fn put(
         return Err(PutError::TagImmutable(tag.to_owned()));
     }
     // False where this digest already had this tag (or, untagged, was already here).
-    let changed = !repo.images.contains_key(&found) || (tag.is_some() && before != Some(&found));
+    let is_new = !repo.images.contains_key(&found);
+    let changed = is_new || (tag.is_some() && before != Some(&found));
     let subject = manifest.subject.clone();
     // A second tag on an image that is already here keeps the image's own push time.
     repo.images.entry(found.clone()).or_insert_with(|| Image {
@@ -151,12 +155,16 @@ pub(crate) fn put(
         manifest: manifest.clone(),
         pushed_at: now,
         status: ImageStatus::Active,
+        scan: None,
     });
     if let Some(tag) = tag {
         repo.tags.insert(tag.to_owned(), found.clone());
     }
     if changed || world.ecr.emit_on_same_push {
         events::pushed(world, repository, &found, tag, &manifest);
+    }
+    if is_new {
+        scan::pushed(world, repository, &found);
     }
     Ok(Stored { digest: found, subject })
 }

@@ -422,6 +422,8 @@ fn describe_images_pages_and_scan_findings_are_not_there() {
     assert_eq!(code(&mut world, "DescribeImageScanFindings", scan), "ScanNotFoundException");
 }
 
+mod scans;
+
 #[test]
 fn the_registry_comes_back_from_disk_as_it_was() {
     let mut world = world();

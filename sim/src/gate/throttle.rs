@@ -161,6 +161,8 @@ fn ecr(operation: &str) -> Category {
         "BatchCheckLayerAvailability" => category("ecr BatchCheckLayerAvailability", 1000, 1000),
         "UploadLayerPart" => category("ecr UploadLayerPart", 500, 500),
         "PutImage" => category("ecr PutImage", 10, 10),
+        "StartImageScan" => category("ecr StartImageScan", 1, 1),
+        "DescribeImageScanFindings" => category("ecr DescribeImageScanFindings", 20, 20),
         _ => category("ecr", 100, 100),
     }
 }
