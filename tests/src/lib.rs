@@ -18,6 +18,7 @@
 //! | [`account`] | what is there before Windlass: cluster, instances, load balancer, services by hand |
 //! | [`function`] | the deploy function: sandboxes over the in-process door |
 //! | [`people`] | what people do: push, apply a spec, hold, release |
+//! | [`gates`] | what stands before rollouts: alarms, stops |
 //! | [`looks`] | what came of it: rows, history, revisions, what is live |
 //! | [`traffic`] | requests through the load balancer, counted |
 //! | [`watch`] | design.md's invariants, asked at every tick |
@@ -28,6 +29,7 @@
 
 pub mod account;
 pub mod function;
+pub mod gates;
 pub mod looks;
 pub mod people;
 pub mod stage;

@@ -19,6 +19,7 @@
 //!
 //! It decides nothing: *which* image is wanted is asked of `shared`, to look into that one.
 
+mod alarms;
 mod cluster;
 mod content;
 pub(crate) mod convert;

@@ -1,12 +1,13 @@
 //! The two rounds (three for labels) of reading one service.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
 
 use futures::future::join_all;
 use futures::join;
 use windlass_shared::deploy::{Note, Settings, desired, rollout, wanted};
 use windlass_shared::facts::{
-    Fact, ImageContent, ImageFact, LiveService, RolloutState, RouteFacts, ServiceFacts,
+    AlarmState, Fact, ImageContent, ImageFact, LiveService, RolloutState, RouteFacts, ServiceFacts,
 };
 use windlass_shared::id::{Family, ImageDigest, ListenerArn, RepositoryName, ServiceKey, TaskDefinitionArn};
 use windlass_shared::image::{Policy, select};
@@ -17,7 +18,7 @@ use windlass_shared::task_definition::TaskDefinition;
 use super::content::Depth;
 use super::convert::fact;
 use super::repository::{self, ImageQuery};
-use super::{Hints, Observer, parameter, route, service};
+use super::{Hints, Observer, alarms, parameter, route, service};
 use crate::lossless::describe_task_definition;
 
 /// All facts but the cluster.
@@ -134,9 +135,10 @@ impl Reader<'_> {
         settings: &Settings,
     ) {
         let First { images: early_images, live, newest, route: early_route } = first;
+        let alarms = self.alarms(wanted, facts.service.known(), early_images.as_ref());
         // A deleted service is shown as INACTIVE for a while; what comes is a new one.
         let service = facts.service.known().filter(|service| service.status != "INACTIVE").cloned();
-        let (images, repository, live, newest, route, deployments, stopped) = join!(
+        let (images, repository, live, newest, route, deployments, stopped, alarms) = join!(
             self.chosen(wanted, &facts.images, &facts.inspected, early_images),
             async {
                 match wanted {
@@ -149,6 +151,7 @@ impl Reader<'_> {
             self.route(wanted, settings, early_route),
             self.deployments(facts.service.known()),
             self.stopped(facts.service.known()),
+            alarms,
         );
         let (images, inspected) = images;
         facts.images = images;
@@ -159,6 +162,7 @@ impl Reader<'_> {
         facts.route = route;
         facts.service_deployments = deployments;
         facts.stopped_tasks = stopped;
+        facts.alarms = alarms;
     }
 
     async fn task_definition(&self, arn_or_family: &str) -> Fact<TaskDefinition> {
@@ -242,6 +246,48 @@ impl Reader<'_> {
             (digest, content)
         });
         join_all(looked).await.into_iter().collect()
+    }
+
+    // ── what stands before a rollout ────────────────────────────────────────────────
+
+    /// The alarms that the spec names, unless nothing is to be rolled out.
+    fn alarms(
+        &self,
+        wanted: Option<&Wanted>,
+        service: Option<&LiveService>,
+        early: Option<&(ImageQuery, Fact<Vec<ImageFact>>)>,
+    ) -> impl Future<Output = BTreeMap<String, Fact<AlarmState>>> + use<'_> {
+        let spec = wanted.map(|wanted| &wanted.spec).filter(|spec| self.may_roll_out(spec, service, early));
+        let names = spec.map(ServiceSpec::alarm_names).unwrap_or_default();
+        async move {
+            if names.is_empty() {
+                return BTreeMap::new();
+            }
+            alarms::alarms(&self.observer.clients().cloudwatch, &names).await
+        }
+    }
+
+    /// Whether a rollout goes on or may begin, as far as the first round can tell: what is not
+    /// known to be settled may.
+    fn may_roll_out(
+        &self,
+        spec: &ServiceSpec,
+        service: Option<&LiveService>,
+        early: Option<&(ImageQuery, Fact<Vec<ImageFact>>)>,
+    ) -> bool {
+        let state = &self.row.state;
+        let (Some(settled), None, Some((asked, Fact::Known(images)))) =
+            (&state.settled, &state.in_flight, early)
+        else {
+            return true;
+        };
+        let same_question = *asked == ImageQuery::of(&spec.image.repository, &spec.image.policy);
+        let chosen = self.choices(spec, images);
+        let moved = service.is_none_or(|live| live.task_definition != settled.task_definition);
+        !same_question
+            || moved
+            || settled.spec != spec.fingerprint()
+            || chosen.iter().any(|digest| *digest != settled.digest)
     }
 
     // ── revisions ───────────────────────────────────────────────────────────────────

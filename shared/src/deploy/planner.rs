@@ -11,6 +11,7 @@
 //! Whatever keeps a step from being planned becomes a [`Note`].
 
 mod create;
+mod gates;
 mod route;
 mod update;
 
@@ -25,7 +26,7 @@ use super::wanted::{self, Wanted};
 use crate::facts::{Fact, LiveService, ServiceFacts};
 use crate::id::{ImageDigest, RepositoryName, Timestamp};
 use crate::image::{Candidate, PassedOverReason, fits, select};
-use crate::ledger::{InFlight, Manner, Marks, Outcome, Quarantine, ServiceRow, Settled, in_force};
+use crate::ledger::{Approval, InFlight, Manner, Marks, Outcome, Quarantine, ServiceRow, Settled, in_force};
 use crate::spec::ServiceSpec;
 
 /// Decides what one pass over one service does.
@@ -57,6 +58,8 @@ struct Planner<'a> {
     settled: Option<Settled>,
     /// The row's marks, and what this pass changes in them.
     marks: Marks,
+    /// Who let the rollout that is to begin through which gate.
+    approvals: Vec<Approval>,
 }
 
 impl<'a> Planner<'a> {
@@ -74,6 +77,7 @@ impl<'a> Planner<'a> {
             quarantine: row.quarantine.clone(),
             settled: row.state.settled.clone(),
             marks: row.state.marks.clone(),
+            approvals: Vec::new(),
         }
     }
 
@@ -333,15 +337,7 @@ impl<'a> Planner<'a> {
             let sections = refused.into_iter().map(str::to_owned).collect();
             return self.refuse(Note::NotBuiltYet { sections, refused: true });
         }
-        if let Some(hold) = &self.row.hold {
-            return self.refuse(Note::Held {
-                by: hold.by.clone(),
-                reason: hold.reason.clone(),
-                since: hold.at,
-                would: digest.clone(),
-            });
-        }
-        Ok(())
+        self.gates(wanted, digest)
     }
 
     fn cluster_is_there(&mut self) -> Result<(), Stop> {
@@ -384,6 +380,7 @@ impl<'a> Planner<'a> {
         }
         let intent = InFlight {
             from_task_definition: from.map(|service| service.task_definition.clone()),
+            approvals: std::mem::take(&mut self.approvals),
             ..self.in_flight_of(wanted, chosen, self.now)
         };
         self.ledger.in_flight = InFlightChange::Set(Box::new(intent));

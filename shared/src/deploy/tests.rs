@@ -2,6 +2,7 @@
 
 mod breaking;
 mod creating;
+mod gates;
 mod pushing;
 mod rolling;
 mod sweeping;

@@ -45,7 +45,7 @@ impl ServiceSpec {
     }
 }
 
-fn later_of_rollout(rollout: &RolloutSpec) -> [(&'static str, bool); 7] {
+fn later_of_rollout(rollout: &RolloutSpec) -> [(&'static str, bool); 6] {
     let RolloutSpec {
         strategy,
         min_healthy_percent: _,
@@ -54,7 +54,7 @@ fn later_of_rollout(rollout: &RolloutSpec) -> [(&'static str, bool); 7] {
         breaker_threshold,
         early_success_percent,
         alarms: _,
-        ringing_alarm,
+        ringing_alarm: _,
         bake_minutes,
         timeout_minutes: _,
         grace_secs: _,
@@ -65,7 +65,6 @@ fn later_of_rollout(rollout: &RolloutSpec) -> [(&'static str, bool); 7] {
         ("rollout.strategy", *strategy != Strategy::Rolling),
         ("rollout.breaker_threshold", breaker_threshold.is_some()),
         ("rollout.early_success_percent", early_success_percent.is_some()),
-        ("rollout.ringing_alarm", ringing_alarm.is_some()),
         ("rollout.bake_minutes", bake_minutes.is_some_and(|minutes| minutes > 0)),
         ("rollout.test_route", test_route.is_some()),
         ("rollout.approval", approval.is_some()),
@@ -106,7 +105,6 @@ mod tests {
             ("rollout.strategy", "rollout: {strategy: blue_green}"),
             ("rollout.breaker_threshold", "rollout: {breaker_threshold: {tasks: 2}}"),
             ("rollout.early_success_percent", "rollout: {early_success_percent: 100}"),
-            ("rollout.ringing_alarm", "rollout: {ringing_alarm: refuse}"),
             ("rollout.bake_minutes", "rollout: {bake_minutes: 5}"),
             ("rollout.test_route", "rollout: {test_route: {header: x-test, values: [a]}}"),
             ("rollout.approval", "rollout: {approval: {before: traffic}}"),

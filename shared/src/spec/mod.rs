@@ -37,6 +37,8 @@ pub mod tag;
 pub mod task;
 pub mod wanted;
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -156,6 +158,12 @@ impl ServiceSpec {
             freeze: Vec::new(),
             after: None,
         }
+    }
+
+    /// The alarms that a rollout looks at: of `rollout` and of `verify`.
+    pub fn alarm_names(&self) -> BTreeSet<String> {
+        let rollout = self.rollout.iter().flat_map(|rollout| &rollout.alarms);
+        rollout.chain(self.verify.iter().flat_map(|verify| &verify.alarms)).cloned().collect()
     }
 
     /// The rollout section, or its defaults. For making a service; one that exists keeps

@@ -28,8 +28,8 @@ pub struct RolloutSpec {
     /// Alarms that end the rollout and roll it back.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub alarms: Vec<String>,
-    /// What if one of them rings before the rollout begins. Left out, ECS stops looking at
-    /// the alarms for this rollout.
+    /// What if one of them rings before the rollout begins: left out, it waits. (ECS would
+    /// look at none of the alarms for that rollout.)
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ringing_alarm: Option<RingingAlarm>,
     /// Minutes that the old tasks stay after all requests have moved: 0 to 1440.
@@ -145,10 +145,11 @@ pub struct LinearSpec {
 }
 
 /// What becomes of a rollout whose alarm rings already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
 #[serde(rename_all = "snake_case")]
 pub enum RingingAlarm {
     /// It waits until the alarm is quiet.
+    #[default]
     Refuse,
     /// It goes on, and the report says so.
     Warn,

@@ -7,7 +7,7 @@ from botocore import xform_name
 from conftest import ROOT
 
 # IAM's prefix of each service that `aws` has a client for, and botocore's name of it.
-SERVICES = {"ecs": "ecs", "ecr": "ecr", "elasticloadbalancing": "elbv2", "ssm": "ssm", "dynamodb": "dynamodb", "events": "events"}
+SERVICES = {"cloudwatch": "cloudwatch", "ecs": "ecs", "ecr": "ecr", "elasticloadbalancing": "elbv2", "ssm": "ssm", "dynamodb": "dynamodb", "events": "events"}
 
 # Made by `windlass` with a person's own credentials, never by the function.
 BY_PEOPLE = {

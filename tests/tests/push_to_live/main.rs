@@ -4,6 +4,7 @@
 //! reads, the invariants of design.md held at every tick, no event is a dead letter.
 
 mod create;
+mod gates;
 mod images;
 mod kills;
 mod meanwhile;

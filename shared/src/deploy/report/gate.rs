@@ -23,20 +23,39 @@ pub enum GateNote {
         /// What would be rolled out.
         would: ImageDigest,
     },
+    /// Alarms of the spec ring before the rollout begins.
+    AlarmRings {
+        /// Which.
+        alarms: Vec<String>,
+        /// What would be rolled out.
+        would: ImageDigest,
+    },
+    /// Alarms of the spec ring, and it begins all the same.
+    AlarmIgnored {
+        /// Which.
+        alarms: Vec<String>,
+    },
+    /// An alarm of the spec is not there.
+    AlarmMissing {
+        /// Which.
+        alarm: String,
+    },
 }
 
 impl GateNote {
     /// Whether a person has to do something before this service goes on.
     pub fn needs_a_person(&self) -> bool {
         match self {
-            Self::Stopped { .. } => true,
+            Self::Stopped { .. } | Self::AlarmRings { .. } | Self::AlarmMissing { .. } => true,
+            Self::AlarmIgnored { .. } => false,
         }
     }
 
     /// Whether the sweep should look again although nothing rings.
     pub fn leaves_open(&self) -> bool {
         match self {
-            Self::Stopped { .. } => true,
+            Self::Stopped { .. } | Self::AlarmRings { .. } | Self::AlarmMissing { .. } => true,
+            Self::AlarmIgnored { .. } => false,
         }
     }
 }
@@ -49,6 +68,20 @@ impl fmt::Display for GateNote {
                 "held: {scope} is stopped by {by} since {since} ({reason}); would roll out {}; `windlass start` ends it, `windlass ring SERVICE --force --reason …` passes it by once",
                 would.short()
             ),
+            Self::AlarmRings { alarms, would } => write!(
+                f,
+                "waiting: {} rings before the rollout of {} begins, and would say nothing of it; it begins once that is quiet, or with `rollout.ringing_alarm: warn`, or by `windlass ring SERVICE --force --reason …`",
+                alarms.join(", "),
+                would.short()
+            ),
+            Self::AlarmIgnored { alarms } => write!(
+                f,
+                "noted: {} rings already, and rollout.ringing_alarm says warn: ECS looks at none of the alarms for this rollout",
+                alarms.join(", ")
+            ),
+            Self::AlarmMissing { alarm } => {
+                write!(f, "refused: alarm {alarm} does not exist; create it, or correct rollout.alarms")
+            }
         }
     }
 }
