@@ -3,11 +3,14 @@
 
 use rand::Rng as _;
 
-use super::model::WeightedGroup;
+use super::model::{TargetGroup, WeightedGroup};
 use super::route::{RequestHead, RouteDecision};
 use super::transforms::Rewritten;
 use super::{TargetState, stickiness};
 use crate::world::World;
+
+/// What the attributes of routing's threshold begin with.
+pub(super) const ROUTING_LEAST: &str = "target_group_health.unhealthy_state_routing.minimum_healthy_targets";
 
 /// A rule's forward: its groups, and for how long a client stays with one.
 pub(super) struct Forward<'a> {
@@ -36,7 +39,7 @@ impl Forward<'_> {
         if let Some(secs) = self.sticky_secs {
             cookies.extend(stickiness::bind_group(&target_group, secs, now));
         }
-        let sticky = world.elb.groups.get(&target_group).and_then(super::model::TargetGroup::sticky_secs);
+        let sticky = world.elb.groups.get(&target_group).and_then(TargetGroup::sticky_secs);
         if let Some(secs) = sticky {
             cookies.extend(stickiness::bind_target(&target_group, (target_id.clone(), port), secs, now));
         }
@@ -63,17 +66,22 @@ fn by_weight(world: &mut World, groups: &[WeightedGroup]) -> Option<String> {
     None
 }
 
-/// Round robin among the healthy. Where none is healthy the load balancer fails open: it
-/// takes the unhealthy ones as they are. Targets that are new or draining get nothing, not
-/// even from a client that is bound to them.
+/// Round robin among the healthy. Where too few are healthy (none, unless the group's
+/// attributes say otherwise) the load balancer fails open: it takes the unhealthy ones too, as
+/// they are. Targets that are new or draining get nothing, not even from a client that is
+/// bound to them.
 fn target(world: &mut World, arn: &str, head: &RequestHead) -> Option<(String, u16)> {
     let now = world.now();
     let group = world.elb.groups.get_mut(arn)?;
     let of = |state| -> Vec<_> {
         group.targets.iter().filter(|(_, target)| target.state == state).map(|(key, _)| key.clone()).collect()
     };
-    let healthy = of(TargetState::Healthy);
-    let candidates = if healthy.is_empty() { of(TargetState::Unhealthy) } else { healthy };
+    let mut candidates = of(TargetState::Healthy);
+    let unhealthy = of(TargetState::Unhealthy);
+    if group.has_too_few(candidates.len(), candidates.len() + unhealthy.len()) {
+        candidates.extend(unhealthy);
+        candidates.sort();
+    }
     let bound = group.sticky_secs().and_then(|_| stickiness::target(head, arn, now));
     if let Some(bound) = bound.filter(|bound| candidates.contains(bound)) {
         return Some(bound);
@@ -81,4 +89,16 @@ fn target(world: &mut World, arn: &str, head: &RequestHead) -> Option<(String, u
     let chosen = candidates.get(group.turn % candidates.len().max(1)).cloned();
     group.turn = group.turn.wrapping_add(1);
     chosen
+}
+
+impl TargetGroup {
+    /// `target_group_health.unhealthy_state_routing.minimum_healthy_targets`: below the count,
+    /// or below the percentage. What is stored was checked on its way in.
+    fn has_too_few(&self, healthy: usize, all: usize) -> bool {
+        let least = |unit: &str| -> Option<usize> {
+            self.attributes.get(&format!("{ROUTING_LEAST}.{unit}"))?.parse().ok()
+        };
+        healthy < least("count").unwrap_or(1)
+            || least("percentage").is_some_and(|it| healthy * 100 < it * all)
+    }
 }

@@ -20,7 +20,8 @@
 //! It forwards nothing by itself: a door asks [`route`] and carries the bytes. It has no
 //! network or gateway load balancers, no authentication, no cookies of the application's own
 //! and no slow start (the attribute is kept and given back, and a new target gets its full
-//! share at once).
+//! share at once). It goes round robin whatever `load_balancing.algorithm.type` says, and has
+//! neither zones nor a DNS to fail over.
 
 mod actions;
 mod attributes;

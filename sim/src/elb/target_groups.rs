@@ -15,6 +15,9 @@ use super::{attributes, health, usage};
 use crate::call::{ApiError, Reply};
 use crate::world::World;
 
+/// By ARN or by name, in one call.
+const MOST_DESCRIBED: usize = 20;
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Create {
@@ -242,6 +245,11 @@ pub(super) fn describe(world: &World, input: &Value) -> Reply {
         return Err(load_balancer_not_found(arn));
     }
     let (arns, names) = (&input.target_group_arns, &input.names);
+    if arns.len() > MOST_DESCRIBED || names.len() > MOST_DESCRIBED {
+        return Err(invalid(format!(
+            "You cannot describe more than '{MOST_DESCRIBED}' target groups at a time"
+        )));
+    }
     if attributes::missing(all, arns, names, |group| &group.settings.name).is_some() {
         return Err(ApiError::client("TargetGroupNotFound", "One or more target groups not found"));
     }
@@ -335,18 +343,24 @@ pub(super) fn modify_attributes(world: &mut World, input: &Value) -> Reply {
 }
 
 fn check_attribute(key: &str, value: &str) -> Result<(), ApiError> {
-    let secs = value.parse::<u32>();
+    let number = value.parse::<u32>();
     let fits = match key {
-        "deregistration_delay.timeout_seconds" => secs.is_ok_and(|secs| secs <= 3600),
-        "slow_start.duration_seconds" => secs.is_ok_and(|secs| secs == 0 || (30..=900).contains(&secs)),
+        "deregistration_delay.timeout_seconds" => number.is_ok_and(|secs| secs <= 3600),
+        "slow_start.duration_seconds" => number.is_ok_and(|secs| secs == 0 || (30..=900).contains(&secs)),
         "stickiness.enabled" => matches!(value, "true" | "false"),
         "stickiness.type" if value == "app_cookie" => {
             let message = "the embedded load balancer has no cookies of the application's own";
             return Err(ApiError::client("InvalidConfigurationRequest", message));
         }
         "stickiness.type" => value == "lb_cookie",
+        "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count" => {
+            number.is_ok_and(|count| count > 0)
+        }
+        "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage" => {
+            value == "off" || number.is_ok_and(|percent| (1..=100).contains(&percent))
+        }
         "stickiness.lb_cookie.duration_seconds" | "stickiness.app_cookie.duration_seconds" => {
-            secs.is_ok_and(|secs| (1..=LONGEST_BOND).contains(&secs))
+            number.is_ok_and(|secs| (1..=LONGEST_BOND).contains(&secs))
         }
         _ => true,
     };

@@ -1,5 +1,6 @@
 //! Targets: registered by (id, port), checked, drained.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -8,6 +9,7 @@ use serde_json::{Value, json};
 use super::health::{self, Reason};
 use super::input::{group_not_found, invalid, read, scalar};
 use super::model::{Target, TargetGroup};
+use super::quotas::keep;
 use super::{Due, TargetState};
 use crate::call::{ApiError, Reply};
 use crate::time::Time;
@@ -50,10 +52,19 @@ pub(super) fn register_call(world: &mut World, input: &Value) -> Reply {
     for (id, port) in &keys {
         check(group(world, &arn)?, id, *port)?;
     }
+    let here = &group(world, &arn)?.targets;
+    let fresh: BTreeSet<_> = keys.iter().filter(|key| !here.contains_key(*key)).collect();
+    check_count(world, &arn, here.len() + fresh.len())?;
     for (id, port) in keys {
         register(world, &arn, &id, port)?;
     }
     Ok(json!({}))
+}
+
+fn check_count(world: &World, arn: &str, count: usize) -> Result<(), ApiError> {
+    keep(count, world.elb.quotas.targets, "TooManyTargets", || {
+        format!("The maximum number of targets has been reached on target group '{arn}'")
+    })
 }
 
 fn check(group: &TargetGroup, id: &str, port: u16) -> Result<(), ApiError> {
@@ -79,11 +90,8 @@ pub(super) fn register(world: &mut World, arn: &str, id: &str, port: u16) -> Res
     let key = (id.to_owned(), port);
     match group.targets.get(&key) {
         Some(target) if target.state != TargetState::Draining => return Ok(()),
-        None if group.targets.len() >= world.elb.quotas.targets => {
-            let message = format!("The maximum number of targets has been reached on target group '{arn}'");
-            return Err(ApiError::client("TooManyTargets", message));
-        }
-        _ => {}
+        None => check_count(world, arn, group.targets.len() + 1)?,
+        Some(_) => {}
     }
     health::begin(world, arn, key);
     Ok(())

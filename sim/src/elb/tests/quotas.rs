@@ -83,6 +83,10 @@ fn lowered_quotas_are_kept_each_with_its_code() {
     for (operation, input, code) in cases {
         assert_eq!(bench.code(operation, input), code, "{operation}");
     }
+    let health = bench.call("DescribeTargetHealth", json!({ "TargetGroupArn": a }));
+    assert_eq!(health["TargetHealthDescriptions"], json!([]), "the first was not registered either");
+    let names: Vec<_> = (0..21).map(|n| format!("g{n}")).collect();
+    assert_eq!(bench.code("DescribeTargetGroups", json!({ "Names": names })), "ValidationError");
     bench.rule(2, "/2", &[(&a, 1), (&b, 1)]);
     let third = bench.rule_input(3, "/3", &[(&a, 1)]);
     assert_eq!(bench.code("CreateRule", third), "TooManyRules");

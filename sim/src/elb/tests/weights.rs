@@ -129,3 +129,26 @@ fn a_listeners_default_keeps_its_target_group() {
     bench.call("DeleteListener", json!({ "ListenerArn": listener }));
     bench.call("DeleteTargetGroup", json!({ "TargetGroupArn": group }));
 }
+
+#[test]
+fn a_group_with_too_few_healthy_targets_uses_all_of_them() {
+    let (mut bench, _, [blue, _]) = blue_green((1, 0));
+    run("i-1", 3, Some(500));
+    register(&mut bench.world, &blue, "i-1", 3).unwrap();
+    bench.wait(30);
+    assert_eq!(shares(&mut bench), [(1, 1000)].into(), "the healthy one alone");
+    let prefix = "target_group_health.unhealthy_state_routing.minimum_healthy_targets";
+    let mut set = |unit: &str, value: &str| {
+        let attribute = json!({ "Key": format!("{prefix}.{unit}"), "Value": value });
+        let input = json!({ "TargetGroupArn": blue, "Attributes": [attribute] });
+        let done = handle(&mut bench.world, "ModifyTargetGroupAttributes", &input).map(|_| ());
+        done.map(|()| shares(&mut bench)).map_err(|error| error.code)
+    };
+    assert_eq!(set("count", "2"), Ok([(1, 500), (3, 500)].into()));
+    assert_eq!(set("count", "1"), Ok([(1, 1000)].into()));
+    assert_eq!(set("percentage", "50"), Ok([(1, 1000)].into()));
+    assert_eq!(set("percentage", "51"), Ok([(1, 500), (3, 500)].into()));
+    for (unit, value) in [("count", "0"), ("percentage", "0"), ("percentage", "101")] {
+        assert_eq!(set(unit, value), Err("ValidationError".into()));
+    }
+}
