@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::alarms::{self, AlarmsRecord};
 use super::census::Census;
 use super::events;
 use super::service::{Service, ServiceKey, ServiceStatus};
@@ -80,6 +81,8 @@ pub(crate) struct Release {
     pub(crate) configuration: Value,
     pub(crate) rollback: Option<RollbackRecord>,
     pub(crate) breaker: BreakerRecord,
+    #[serde(default)]
+    pub(crate) alarms: Option<AlarmsRecord>,
     /// Its way through the stages, where it goes through any.
     #[serde(default)]
     pub(crate) progress: Option<Progress>,
@@ -149,6 +152,7 @@ pub(crate) fn begin(world: &mut World, key: &ServiceKey, task_definition: &str) 
     if !two_sets {
         give_way(world, key);
     }
+    let alarms = alarms::begin(world, &configuration);
     let Some(service) = world.ecs.service_mut(key) else { return };
     let progress = staged::begin(service, &configuration, execution, now);
     let load_balancers = balancers(service, two_sets);
@@ -179,6 +183,7 @@ pub(crate) fn begin(world: &mut World, key: &ServiceKey, task_definition: &str) 
         configuration,
         rollback: None,
         breaker: BreakerRecord { status, failures: 0, threshold: breaker.threshold(service.desired) },
+        alarms,
         progress,
     });
     let reason = format!("ECS deployment {id} in progress.");
@@ -314,6 +319,7 @@ pub(crate) fn complete(world: &mut World, key: &ServiceKey) {
         };
         release.finished_at = Some(now);
         release.updated_at = now;
+        alarms::end(release);
         if release.breaker.status == BreakerStatus::Monitoring {
             release.breaker.status = BreakerStatus::MonitoringComplete;
         }

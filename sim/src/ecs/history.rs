@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
+use super::alarms;
 use super::args::{self, invalid};
 use super::deployment::{Release, ReleaseStatus, Revision};
 use super::describe;
 use super::service::{Service, ServiceKey};
 use super::services;
-use super::staged::{self, Progress};
+use super::staged::{self, Progress, Then};
 use super::strategy::Share;
 use crate::call::{ApiError, Reply};
 use crate::world::World;
@@ -92,6 +93,9 @@ fn full(world: &World, service: &Service, release: &Release) -> Value {
     let breaker = &release.breaker;
     output["deploymentCircuitBreaker"] =
         json!({ "status": breaker.status, "failureCount": breaker.failures, "threshold": breaker.threshold });
+    if let Some(alarms) = &release.alarms {
+        output["alarms"] = alarms::describe(alarms);
+    }
     if let Some(rollback) = &release.rollback {
         output["rollback"] = json!({
             "reason": rollback.reason,
@@ -238,7 +242,13 @@ pub(crate) fn stop(world: &mut World, input: &Value) -> Reply {
         ));
     }
     let key = service.key.clone();
-    staged::fail(world, &key, "ECS deployment stopped by user", "Service deployment stopped by user.");
+    staged::fail(
+        world,
+        &key,
+        "ECS deployment stopped by user",
+        "Service deployment stopped by user.",
+        Then::RollBack,
+    );
     if let Some(release) = world.ecs.service_mut(&key).and_then(Service::release_mut) {
         release.reason = Some("Service deployment stopped by user.".to_owned());
         release.stopped_at = Some(now);

@@ -6,7 +6,7 @@
 //! | [`clusters`] [`instances`] [`task_definitions`] [`services`] [`tasks`] [`history`] [`tags`] | the calls |
 //! | [`register`] [`blueprint`] | what a task definition may say, and how the scheduler reads it |
 //! | [`service`] [`settings`] [`task`] [`deployment`] | the records behind them |
-//! | [`scheduler`] [`census`] [`health`] [`breaker`] [`placement`] | the rollout: who starts where, who is stopped, when it failed |
+//! | [`scheduler`] [`census`] [`health`] [`breaker`] [`alarms`] [`placement`] | the rollout: who starts where, who is stopped, when it failed |
 //! | [`strategy`] [`staged`] | blue/green, canary, linear: traffic, hooks, the way back |
 //! | [`lifecycle`] [`stopping`] | a task's way from its placement to its end |
 //! | [`describe`] [`events`] | how all of it looks to callers and on the event bus |
@@ -17,6 +17,7 @@
 //! (a call, a task, an instance), and repeats only while load balancer targets have to
 //! be watched.
 
+mod alarms;
 mod args;
 mod blueprint;
 mod breaker;

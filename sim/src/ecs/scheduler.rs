@@ -23,7 +23,7 @@ use super::placement::{self, Obstacle, Refusal, Rules};
 use super::service::{Service, ServiceKey, ServiceStatus};
 use super::staged::{self, Set};
 use super::task::{Owner, StopCode, TaskStatus};
-use super::{Due, blueprint, breaker, events, stopping, task_definitions};
+use super::{Due, alarms, blueprint, breaker, events, stopping, task_definitions};
 use crate::time::Time;
 use crate::world::{self, World};
 
@@ -84,6 +84,7 @@ pub(crate) fn pass(world: &mut World, key: &ServiceKey) {
     health::look(world, key);
     let started = keep_counts(world, key);
     conclude(world, key);
+    alarms::look(world, key);
     let moved = staged::advance(world, key);
     look_again(world, key, started, moved);
 }
@@ -414,7 +415,7 @@ fn look_again(world: &mut World, key: &ServiceKey, started: usize, moved: bool) 
         let retry = service.pace.not_before.filter(|at| *at > now).unwrap_or(now + REACTION);
         next = Some(next.map_or(retry, |next| next.min(retry)));
     }
-    if let Some(look) = staged::next_look(service) {
+    for look in staged::next_look(service).into_iter().chain(alarms::next_look(service)) {
         next = Some(next.map_or(look, |next| next.min(look)).max(now + REACTION));
     }
     if started >= BATCH || moved {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::alarms;
 use super::args::{self, invalid};
 use crate::call::ApiError;
 
@@ -136,9 +137,16 @@ pub(crate) fn step_bake(configuration: &Value) -> Duration {
 }
 
 /// How long both sets of tasks stay after the last shift; of a rolling deployment, how long
-/// it is watched before it is COMPLETED.
+/// it is watched before it is COMPLETED. Where that one has alarms and no time of its own,
+/// AWS computes the time from the alarms' configuration, and does not say how: here it is 5
+/// minutes.
 pub(crate) fn bake(configuration: &Value) -> Duration {
-    Duration::from_mins(configuration["bakeTimeInMinutes"].as_u64().unwrap_or(0))
+    match configuration["bakeTimeInMinutes"].as_u64().unwrap_or(0) {
+        0 if Strategy::of(configuration) == Strategy::Rolling && alarms::enabled(configuration) => {
+            Duration::from_mins(5)
+        }
+        minutes => Duration::from_mins(minutes),
+    }
 }
 
 /// `lifecycleHooks[].targetType`.
@@ -243,6 +251,7 @@ pub(crate) fn check(configuration: &Value) -> Result<(), ApiError> {
     check_shift(&configuration["canaryConfiguration"], "canaryPercent", 0.1, "canaryBakeTimeInMinutes")?;
     check_shift(&configuration["linearConfiguration"], "stepPercent", 3.0, "stepBakeTimeInMinutes")?;
     check_hooks(strategy, &hooks(configuration)?)?;
+    alarms::check(configuration)?;
     check_early_success(strategy, configuration)
 }
 

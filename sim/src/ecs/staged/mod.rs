@@ -30,6 +30,6 @@ mod traffic;
 
 pub(crate) use self::answers::{answered, continue_deployment};
 pub(crate) use self::progress::{HookRun, Progress, current, weight};
-pub(crate) use self::retreat::fail;
+pub(crate) use self::retreat::{Then, fail};
 pub(crate) use self::sets::{Scope, Set, of as sets, wanted};
 pub(crate) use self::stages::{advance, begin, next_look, source_of, supersede};

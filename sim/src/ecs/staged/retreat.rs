@@ -17,9 +17,17 @@ use super::stages::only_tasks_of;
 use super::traffic::{self, Traffic};
 use crate::world::World;
 
-/// The deployment under way fails for the reason `why` and is rolled back, if there is
-/// something to go back to. `by` is whoever decided it.
-pub(crate) fn fail(world: &mut World, key: &ServiceKey, by: &str, why: &str) {
+/// What follows a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Then {
+    RollBack,
+    /// A rolling deployment starts nothing more; one with two sets is rolled back even so.
+    Stop,
+}
+
+/// The deployment under way fails for the reason `why` and is rolled back, where that is to
+/// follow and there is something to go back to. `by` is whoever decided it.
+pub(crate) fn fail(world: &mut World, key: &ServiceKey, by: &str, why: &str, then: Then) {
     let now = world.now();
     let Some(service) = world.ecs.service_mut(key) else { return };
     let Some(primary) = service.primary_mut() else { return };
@@ -33,13 +41,22 @@ pub(crate) fn fail(world: &mut World, key: &ServiceKey, by: &str, why: &str) {
     }
     events::say(world, key, &format!("(deployment {id}) deployment failed: {why}"));
     events::deployment_changed(world, key, &id);
-    turn_back(world, key, by);
+    let two_sets = world.ecs.service(key).and_then(current).is_some_and(|it| it.1.strategy.has_two_sets());
+    if (then == Then::RollBack || two_sets) && turn_back(world, key, by) {
+        return;
+    }
+    let Some(release) = world.ecs.service_mut(key).and_then(Service::release_mut) else { return };
+    release.status = match then {
+        Then::RollBack => ReleaseStatus::RollbackFailed,
+        Then::Stop => ReleaseStatus::Stopped,
+    };
+    release.finished_at = Some(now);
 }
 
-/// Begins the rollback of the release under way.
-fn turn_back(world: &mut World, key: &ServiceKey, by: &str) {
-    let now = world.now();
-    let Some(service) = world.ecs.service_mut(key) else { return };
+/// Begins the rollback of the release under way; says whether there is something to go back
+/// to.
+fn turn_back(world: &mut World, key: &ServiceKey, by: &str) -> bool {
+    let Some(service) = world.ecs.service_mut(key) else { return false };
     let staged = current(service).map(|(_, progress)| (progress.strategy, progress.source.clone()));
     if let Some((strategy, source)) = staged {
         if strategy.has_two_sets() {
@@ -50,12 +67,7 @@ fn turn_back(world: &mut World, key: &ServiceKey, by: &str) {
             progress.hooks.clear();
         }
     }
-    if deployment::roll_back(world, key, by) {
-        return;
-    }
-    let Some(release) = world.ecs.service_mut(key).and_then(Service::release_mut) else { return };
-    release.status = ReleaseStatus::RollbackFailed;
-    release.finished_at = Some(now);
+    deployment::roll_back(world, key, by)
 }
 
 /// Moves a rollback by one step, if it can move.

@@ -13,6 +13,7 @@ use super::super::deployment::{self, Completed, Release};
 use super::super::service::{Service, ServiceKey};
 use super::super::strategy::{self, Share, Stage, Strategy};
 use super::progress::{Progress, current, current_mut};
+use super::retreat::Then;
 use super::traffic::{self, Traffic};
 use super::{hooks, retreat};
 use crate::time::Time;
@@ -82,13 +83,13 @@ pub(crate) fn advance(world: &mut World, key: &ServiceKey) -> bool {
         return true;
     }
     if let Some(why) = hooks::look(world, key) {
-        retreat::fail(world, key, "ECS deployment lifecycle hook", &why);
+        retreat::fail(world, key, "ECS deployment lifecycle hook", &why, Then::RollBack);
         return true;
     }
     match standing(world, key) {
         Standing::Waits => false,
         Standing::Failed(why) => {
-            retreat::fail(world, key, "ECS deployment", &why);
+            retreat::fail(world, key, "ECS deployment", &why, Then::RollBack);
             true
         }
         Standing::Over => {
@@ -139,7 +140,7 @@ fn enter(world: &mut World, key: &ServiceKey) {
     };
     match shifted {
         Ok(()) => hooks::call_all(world, key, stage),
-        Err(why) => retreat::fail(world, key, "ECS deployment", &why),
+        Err(why) => retreat::fail(world, key, "ECS deployment", &why, Then::RollBack),
     }
 }
 

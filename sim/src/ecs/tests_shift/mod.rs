@@ -1,5 +1,6 @@
 //! Deployments that shift traffic.
 
+mod alarms;
 mod bench;
 mod hooks;
 mod rollback;

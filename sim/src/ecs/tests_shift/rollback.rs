@@ -94,6 +94,9 @@ fn tasks_that_never_get_healthy_wait_a_day_and_the_breaker_does_not_look() {
         "deploymentCircuitBreaker": {"enable": true, "rollback": true}}));
     push(&mut bench.world, "sick", [("sim.health_status", "500")]);
     release(&mut bench.world, "sick");
+    pass(&mut bench.world, 1800);
+    assert_eq!((bench.status(0).as_str(), bench.stage().as_str()), ("IN_PROGRESS", "SCALE_UP"));
+    release(&mut bench.world, "not-there");
     pass(&mut bench.world, 12 * 3600);
     assert_eq!((bench.status(0).as_str(), bench.stage().as_str()), ("IN_PROGRESS", "SCALE_UP"));
     assert_eq!((bench.tasks()[0], bench.production()), (2, (100, 0)));
