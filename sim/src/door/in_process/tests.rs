@@ -17,6 +17,7 @@ use crate::lambda::{self, Ended, Function};
 use crate::world::Config;
 
 mod balancer;
+mod hooks;
 mod metrics;
 
 fn start() -> InProcess {
