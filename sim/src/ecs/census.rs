@@ -2,6 +2,7 @@
 
 use super::health::{self, Health};
 use super::instances::InstanceStatus;
+use super::protection;
 use super::service::{Service, ServiceKey};
 use super::staged::{Scope, Set};
 use super::task::{Task, TaskStatus};
@@ -32,6 +33,8 @@ pub(crate) struct Member {
     pub(crate) running: bool,
     pub(crate) created: Time,
     pub(crate) az: String,
+    /// Not to be stopped for others to take its place.
+    pub(crate) protected: bool,
 }
 
 impl Census {
@@ -64,7 +67,7 @@ impl Census {
                 continue;
             }
             let health = health::of(world, task, service.settings.grace_secs());
-            let member = member(task, &health);
+            let member = member(task, &health, world.now());
             if !is_own || on_draining(world, task) {
                 census.old.push(member);
             } else if matches!(health, Health::Failing(_)) && task.was_healthy {
@@ -102,13 +105,14 @@ impl Census {
     }
 }
 
-fn member(task: &Task, health: &Health) -> Member {
+fn member(task: &Task, health: &Health, now: Time) -> Member {
     Member {
         id: task.id.clone(),
         healthy: *health == Health::Healthy,
         running: task.status == TaskStatus::Running,
         created: task.times.created,
         az: task.az.clone(),
+        protected: protection::is_protected(task, now),
     }
 }
 

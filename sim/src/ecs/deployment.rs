@@ -16,7 +16,7 @@ use super::settings::LoadBalancer;
 use super::staged::{self, Progress};
 use super::strategy::{self, Strategy};
 use super::task::StopCode;
-use super::{hex_id, lifecycle, number_id, scheduler, stopping};
+use super::{hex_id, lifecycle, number_id, protection, scheduler, stopping};
 use crate::time::Time;
 use crate::world::World;
 
@@ -217,6 +217,7 @@ fn give_way(world: &mut World, key: &ServiceKey) {
     staged::supersede(world, key);
     let tried = world.ecs.tasks.values().filter(|task| {
         task.owner.as_ref().is_some_and(|owner| owner.service == *key && owner.revision == target)
+            && !protection::is_protected(task, world.now())
     });
     for id in tried.map(|task| task.id.clone()).collect::<Vec<_>>() {
         let reason = "Scaling activity initiated by a newer deployment";

@@ -252,6 +252,10 @@ pub(crate) fn stop(world: &mut World, input: &Value) -> Reply {
     if let Some(release) = world.ecs.service_mut(&key).and_then(Service::release_mut) {
         release.reason = Some("Service deployment stopped by user.".to_owned());
         release.stopped_at = Some(now);
+        release.status = match release.status {
+            ReleaseStatus::RollbackInProgress => ReleaseStatus::RollbackRequested,
+            other => other,
+        };
     }
     Ok(json!({ "serviceDeploymentArn": arn }))
 }

@@ -88,6 +88,7 @@ pub(crate) fn launch(world: &mut World, launch: Launch, instance_id: &str) -> St
         overrides,
         execute_command: launch.execute_command,
         was_healthy: false,
+        protected_until: None,
     };
     world.ecs.tasks.insert(id.clone(), task);
     events::task_changed(world, &id);

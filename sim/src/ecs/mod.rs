@@ -3,12 +3,12 @@
 //! | file | holds |
 //! |---|---|
 //! | [`args`] | members, references, pages of a call |
-//! | [`clusters`] [`instances`] [`task_definitions`] [`services`] [`tasks`] [`history`] [`tags`] | the calls |
+//! | [`clusters`] [`instances`] [`task_definitions`] [`services`] [`tasks`] [`run`] [`history`] [`tags`] | the calls |
 //! | [`register`] [`blueprint`] | what a task definition may say, and how the scheduler reads it |
 //! | [`service`] [`settings`] [`task`] [`deployment`] | the records behind them |
 //! | [`scheduler`] [`census`] [`health`] [`breaker`] [`alarms`] [`placement`] | the rollout: who starts where, who is stopped, when it failed |
 //! | [`strategy`] [`staged`] | blue/green, canary, linear: traffic, hooks, the way back |
-//! | [`lifecycle`] [`stopping`] | a task's way from its placement to its end |
+//! | [`lifecycle`] [`stopping`] [`protection`] | a task's way from its placement to its end |
 //! | [`describe`] [`events`] | how all of it looks to callers and on the event bus |
 //! | [`restart`] | what runs in a world that was read from disk |
 //! | [`view`] | snapshots for tests and displays |
@@ -31,8 +31,10 @@ mod history;
 mod instances;
 mod lifecycle;
 mod placement;
+mod protection;
 mod register;
 mod restart;
+mod run;
 mod scheduler;
 mod service;
 mod services;
@@ -56,6 +58,8 @@ mod tests_failure;
 mod tests_rollout;
 #[cfg(test)]
 mod tests_shift;
+#[cfg(test)]
+mod tests_tasks;
 pub mod view;
 
 use std::collections::BTreeMap;
@@ -80,6 +84,9 @@ pub struct Ecs {
     pub(crate) tasks: BTreeMap<String, task::Task>,
     /// Of all clusters, by container instance id.
     pub(crate) instances: BTreeMap<String, instances::Instance>,
+    /// What `RunTask` did, by cluster and `clientToken`.
+    #[serde(default)]
+    pub(crate) run_tokens: run::Tokens,
 }
 
 impl Ecs {
@@ -168,8 +175,10 @@ pub(crate) fn handle(world: &mut World, operation: &str, input: &Value) -> Reply
         "ListServices" => services::list(world, input),
         "ListTasks" => tasks::list(world, input),
         "DescribeTasks" => tasks::describe_all(world, input),
-        "RunTask" => tasks::run(world, input),
+        "RunTask" => run::run(world, input),
         "StopTask" => tasks::stop(world, input),
+        "UpdateTaskProtection" => protection::update(world, input),
+        "GetTaskProtection" => protection::get(world, input),
         "ListServiceDeployments" => history::list(world, input),
         "DescribeServiceDeployments" => history::describe_all(world, input),
         "DescribeServiceRevisions" => history::describe_revisions(world, input),

@@ -23,7 +23,7 @@ use super::placement::{self, Obstacle, Refusal, Rules};
 use super::service::{Service, ServiceKey, ServiceStatus};
 use super::staged::{self, Set};
 use super::task::{Owner, StopCode, TaskStatus};
-use super::{Due, alarms, blueprint, breaker, events, stopping, task_definitions};
+use super::{Due, alarms, blueprint, breaker, events, protection, stopping, task_definitions};
 use crate::time::Time;
 use crate::world::{self, World};
 
@@ -112,6 +112,7 @@ fn announce(world: &mut World, key: &ServiceKey) {
                 release.status = ReleaseStatus::InProgress;
                 release.started_at = Some(now);
             }
+            ReleaseStatus::RollbackRequested => release.status = ReleaseStatus::RollbackInProgress,
             ReleaseStatus::StopRequested => {
                 release.status = ReleaseStatus::Stopped;
                 release.stopped_at = Some(now);
@@ -133,12 +134,12 @@ fn stoppable(service: &Service, set: &Set, census: &Census) -> Vec<String> {
     let mut spare = census.healthy().saturating_sub(service.settings.least_healthy(set.wanted));
     let mut stop = Vec::new();
     // Old tasks that serve nobody go at once; healthy ones as the minimum allows.
-    let mut old: Vec<&Member> = census.old.iter().collect();
+    let mut old: Vec<&Member> = census.old.iter().filter(|it| !it.protected).collect();
     old.sort_by_key(|it| (it.healthy, it.created));
     // More new ones than wanted: first those not running yet, then from the fullest zone,
     // the newest first.
     let excess = census.fresh.len().saturating_sub(desired);
-    let mut fresh: Vec<&Member> = census.fresh.iter().collect();
+    let mut fresh: Vec<&Member> = census.fresh.iter().filter(|it| !it.protected).collect();
     let in_zone = |az: &str| census.fresh.iter().filter(|it| it.az == az).count();
     fresh.sort_by_key(|it| {
         (it.running, it.healthy, std::cmp::Reverse(in_zone(&it.az)), std::cmp::Reverse(it.created))
@@ -415,7 +416,11 @@ fn look_again(world: &mut World, key: &ServiceKey, started: usize, moved: bool) 
         let retry = service.pace.not_before.filter(|at| *at > now).unwrap_or(now + REACTION);
         next = Some(next.map_or(retry, |next| next.min(retry)));
     }
-    for look in staged::next_look(service).into_iter().chain(alarms::next_look(service)) {
+    for look in staged::next_look(service)
+        .into_iter()
+        .chain(alarms::next_look(service))
+        .chain(protection::next_look(world, service))
+    {
         next = Some(next.map_or(look, |next| next.min(look)).max(now + REACTION));
     }
     if started >= BATCH || moved {

@@ -192,6 +192,7 @@ impl Settings {
                 "Invalid deployment configuration: minimumHealthyPercent {minimum}, maximumPercent {maximum}."
             )));
         }
+        check_threshold(&configuration["deploymentCircuitBreaker"]["thresholdConfiguration"])?;
         self.check_supported()?;
         strategy::check(&configuration)?;
         self.check_traffic(Strategy::of(&configuration))?;
@@ -269,6 +270,11 @@ impl Settings {
         (desired * self.percent("minimumHealthyPercent", 100)).div_ceil(100) as usize
     }
 
+    /// Healthy tasks with which a set can serve all traffic: the minimum, and never none.
+    pub(crate) fn enough(&self, desired: u32) -> usize {
+        self.least_healthy(desired).max(usize::from(desired > 0))
+    }
+
     /// Tasks that may be there at once, rounded down.
     pub(crate) fn most_tasks(&self, desired: u32) -> usize {
         (desired * self.percent("maximumPercent", 200) / 100) as usize
@@ -305,6 +311,17 @@ fn load_balancer(entry: &Value) -> Option<LoadBalancer> {
         port: u16::try_from(entry["containerPort"].as_u64()?).ok()?,
         advanced: advanced(&entry["advancedConfiguration"]),
     })
+}
+
+fn check_threshold(threshold: &Value) -> Result<(), ApiError> {
+    match args::text(threshold, "type")? {
+        None | Some("BOUNDED_PERCENT" | "UNBOUNDED_PERCENT" | "COUNT") => {}
+        Some(other) => return Err(invalid(format!("Invalid circuit breaker threshold type: {other}"))),
+    }
+    match args::count(threshold, "value")? {
+        Some(0) => Err(invalid("The circuit breaker's threshold value must be at least 1.")),
+        _ => Ok(()),
+    }
 }
 
 /// "You must provide this parameter when you use the `BLUE_GREEN` deployment strategy": by
@@ -356,6 +373,11 @@ mod tests {
         let counted = json!({"deploymentConfiguration": {"deploymentCircuitBreaker": {
             "enable": true, "rollback": true, "thresholdConfiguration": {"type": "COUNT", "value": 1}}}});
         assert_eq!(Settings::create(&counted, "1").unwrap().breaker().threshold(50), 1);
+        for wrong in [json!({"type": "SHARE"}), json!({"type": "COUNT", "value": 0})] {
+            let input = json!({"deploymentConfiguration": {"deploymentCircuitBreaker": {
+                "enable": true, "rollback": true, "thresholdConfiguration": wrong}}});
+            assert_eq!(Settings::create(&input, "1").unwrap_err().code, "InvalidParameterException");
+        }
     }
 
     #[test]

@@ -39,6 +39,9 @@ pub(crate) struct Task {
     pub(crate) execute_command: bool,
     /// Whether the scheduler has ever found it healthy.
     pub(crate) was_healthy: bool,
+    /// Until when no scale-in and no deployment stops it.
+    #[serde(default)]
+    pub(crate) protected_until: Option<Time>,
 }
 
 /// The service, deployment and revision that a task belongs to.

@@ -4,9 +4,6 @@ use serde_json::{Value, json};
 
 use super::args::{self, invalid};
 use super::describe::{self, Stamp};
-use super::lifecycle::{self, Launch};
-use super::placement::{self, Obstacle, Rules};
-use super::tags::Tags;
 use super::task::{StopCode, Task};
 use super::{clusters, services, stopping, task_definitions};
 use crate::call::{ApiError, Reply};
@@ -64,60 +61,6 @@ pub(crate) fn describe_all(world: &World, input: &Value) -> Reply {
             None => failures.push(args::failure(&missing, "MISSING")),
         }
     }
-    Ok(json!({ "tasks": tasks, "failures": failures }))
-}
-
-/// `RunTask`. What cannot be placed is in `failures`, with HTTP 200.
-pub(crate) fn run(world: &mut World, input: &Value) -> Reply {
-    let cluster = clusters::of_call(world, input)?;
-    let count = args::count(input, "count")?.unwrap_or(1);
-    if !(1..=10).contains(&count) {
-        return Err(invalid("count must be between 1 and 10."));
-    }
-    let definition = task_definitions::usable(world, args::required(input, "taskDefinition")?)?;
-    let arn = definition.arn.clone();
-    let plan = definition.blueprint();
-    services::check_network(plan.network)?;
-    let family = task_definitions::split(&arn).map(|(family, _)| family.to_owned()).unwrap_or_default();
-    let group = args::text(input, "group")?.map_or_else(|| format!("family:{family}"), str::to_owned);
-    for constraint in args::list(input, "placementConstraints")? {
-        placement::check_constraint(constraint)?;
-    }
-    let (mut tasks, mut failures) = (Vec::new(), Vec::new());
-    for _ in 0..count {
-        let rules = Rules {
-            cluster: &cluster,
-            group: &group,
-            constraints: args::list(input, "placementConstraints")?,
-            strategy: args::list(input, "placementStrategy")?,
-        };
-        let instance = match placement::choose(world, &plan, &rules) {
-            Ok(instance) => instance,
-            Err(refusal) if refusal.obstacle == Obstacle::NoInstances => {
-                return Err(invalid(Obstacle::NoInstances.reason()));
-            }
-            Err(refusal) => {
-                let closest =
-                    refusal.closest.and_then(|id| world.ecs.instances.get(&id)).map(|it| it.arn.clone());
-                failures.push(args::failure(&closest.unwrap_or_default(), refusal.obstacle.reason()));
-                continue;
-            }
-        };
-        let launch = Launch {
-            cluster: cluster.clone(),
-            task_definition: arn.clone(),
-            plan: plan.clone(),
-            owner: None,
-            started_by: args::text(input, "startedBy")?.map(str::to_owned),
-            group: group.clone(),
-            tags: Tags::from_input(input)?,
-            overrides: input.get("overrides").cloned().unwrap_or(Value::Null),
-            execute_command: args::flag(input, "enableExecuteCommand")?.unwrap_or(false),
-        };
-        tasks.push(lifecycle::launch(world, launch, &instance));
-    }
-    let tasks = tasks.iter().filter_map(|id| world.ecs.tasks.get(id));
-    let tasks: Vec<Value> = tasks.map(|task| describe::task(world, task, Stamp::Epoch, true)).collect();
     Ok(json!({ "tasks": tasks, "failures": failures }))
 }
 

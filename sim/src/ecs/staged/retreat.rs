@@ -1,7 +1,7 @@
 //! The way back of a deployment that has failed, or was told to stop.
 //!
-//! 1. The source is brought up to its count, should it have lost tasks, and gets its traffic
-//!    back at once.
+//! 1. The source gets its traffic back at once; should it have lost tasks, once it has its
+//!    minimum again.
 //! 2. The functions at `PRODUCTION_TRAFFIC_SHIFT` and `TEST_TRAFFIC_SHIFT` are told so (the
 //!    target's weight is 0). What they answer changes nothing any more.
 //! 3. The target's tasks drain and stop; then the rollback has succeeded.
@@ -79,7 +79,7 @@ pub(super) fn advance(world: &mut World, key: &ServiceKey) -> bool {
     match progress.retreat {
         Some(Retreat::Restoring) => {
             let ready = Census::of_revision(world, key, &source).healthy();
-            if ready < service.settings.least_healthy(service.desired) {
+            if ready < service.settings.enough(service.desired) {
                 return false;
             }
             restore(world, key);

@@ -6,7 +6,7 @@
 
 use super::super::deployment::Rollout;
 use super::super::service::{Service, ServiceStatus};
-use super::super::strategy::Stage;
+use super::super::strategy::{Share, Stage};
 use super::progress::{Progress, Retreat, current};
 
 /// Tasks of one revision that are wanted.
@@ -72,15 +72,19 @@ fn apart(service: &Service, target: &str, sources: &[String], progress: &Progres
             sets.push(Set { deployment, revision, wanted, starts: true, scope: Scope::Own });
         }
     };
-    add(target, Some(if target_runs(progress) { service.desired } else { 0 }));
+    // Where room is short, what serves comes first.
     let source = progress.source.as_ref().map(|it| it.revision.as_str());
     if let Some(source) = source {
         let runs = progress.retreat.is_some() || progress.stage < Stage::CleanUp;
         add(source, Some(if runs { service.desired } else { 0 }));
     }
+    add(target, Some(if target_runs(progress) { service.desired } else { 0 }));
     for other in sources.iter().filter(|it| Some(it.as_str()) != source && *it != target) {
         let leaves = progress.reconciled || progress.stage == Stage::CleanUp;
         add(other, leaves.then_some(0));
+    }
+    if progress.production == Share::ALL && sets.len() > 1 {
+        sets.swap(0, 1);
     }
     sets
 }

@@ -203,7 +203,8 @@ fn reconcile(world: &mut World, key: &ServiceKey) -> Standing {
         let left = others.iter().any(|it| !Census::of_revision(world, key, it).is_empty());
         return if left { Standing::Waits } else { Standing::Over };
     }
-    if Census::of_revision(world, key, &source.revision).healthy() < service.desired as usize {
+    if Census::of_revision(world, key, &source.revision).healthy() < service.settings.enough(service.desired)
+    {
         return Standing::Waits;
     }
     for traffic in [Traffic::Production, Traffic::Test] {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::testing::{call, deployment_events, pass, push, release, service};
+use super::super::testing::{call, deployment_events, instance, pass, push, release, service};
 use super::bench::{Bench, elb};
 
 fn blue_green() -> Value {
@@ -38,7 +38,10 @@ fn stopped_at_any_stage_it_goes_back_without_a_failed_request() {
             }
         }
         stop(&mut bench);
+        assert_eq!(bench.status(0), "ROLLBACK_REQUESTED", "{stage}");
+        bench.traffic(2);
         assert_eq!(bench.status(0), "ROLLBACK_IN_PROGRESS", "{stage}");
+        stop(&mut bench); // which it does already
         bench.traffic(90);
         assert_eq!(bench.status(0), "ROLLBACK_SUCCESSFUL", "{stage}");
         assert_eq!((bench.production(), bench.tasks()), ((100, 0), [2, 0, 0]), "{stage}");
@@ -133,6 +136,49 @@ fn a_first_deployment_has_nothing_to_go_back_to() {
     );
     bench.until_status("ROLLBACK_FAILED");
     assert!(bench.describe(0)["statusReason"].as_str().unwrap().contains("does not exist"));
+}
+
+#[test]
+fn a_first_deployment_that_does_not_come_up_gives_way_to_the_next() {
+    let mut bench = Bench::empty();
+    let missing = super::super::testing::shop("not-there");
+    let definition = super::super::testing::register(&mut bench.world, "shop", &missing, 256);
+    let balancer = bench.balancer();
+    call(
+        &mut bench.world,
+        "CreateService",
+        json!({"cluster": "main", "serviceName": "shop", "taskDefinition": definition, "desiredCount": 2,
+        "loadBalancers": [balancer], "deploymentConfiguration": blue_green()}),
+    );
+    pass(&mut bench.world, 60);
+    bench.release("v2");
+    bench.until_status("SUCCESSFUL");
+    assert_eq!((bench.production(), bench.tasks()), ((0, 100), [0, 2, 0]));
+    assert_eq!(bench.status(1), "STOPPED");
+    bench.traffic(20);
+}
+
+#[test]
+fn room_for_one_set_alone_goes_to_what_serves() {
+    let mut bench = Bench::steady(blue_green());
+    call(
+        &mut bench.world,
+        "UpdateService",
+        json!({"cluster": "main", "service": "shop", "desiredCount": 20}),
+    );
+    pass(&mut bench.world, 60);
+    assert_eq!(bench.tasks(), [20, 0, 0]);
+    bench.release("v2");
+    pass(&mut bench.world, 60);
+    assert_eq!((bench.tasks(), bench.stage().as_str()), ([20, 12, 0], "SCALE_UP"));
+    crate::ecs::remove_instance(&mut bench.world, "i-1");
+    pass(&mut bench.world, 600);
+    let [old, new, _] = bench.tasks();
+    assert!(old + new == 16 && old >= 10, "{old} {new}");
+    instance(&mut bench.world, 3, 8000);
+    instance(&mut bench.world, 4, 8000);
+    bench.until_status("SUCCESSFUL");
+    assert_eq!(bench.tasks(), [0, 20, 0]);
 }
 
 #[test]
