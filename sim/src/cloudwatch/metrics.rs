@@ -162,8 +162,12 @@ impl Metrics {
             return;
         }
         let series = self.series.entry(metric).or_default();
-        series.unit = unit.map(str::to_owned);
-        series.minutes = series.minutes.split_off(&oldest);
+        if series.unit.as_deref() != unit {
+            series.unit = unit.map(str::to_owned);
+        }
+        if series.minutes.keys().next().is_some_and(|first| *first < oldest) {
+            series.minutes = series.minutes.split_off(&oldest);
+        }
         match series.minutes.get_mut(&minute) {
             Some(found) => found.merge(sample),
             None => drop(series.minutes.insert(minute, sample.clone())),
