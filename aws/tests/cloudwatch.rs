@@ -2,7 +2,10 @@
 
 use aws_sdk_cloudwatch::error::ProvideErrorMetadata as _;
 use aws_sdk_cloudwatch::primitives::DateTime;
-use aws_sdk_cloudwatch::types::{AlarmType, ComparisonOperator, Dimension, StateValue, Statistic};
+use aws_sdk_cloudwatch::types::{
+    AlarmType, ComparisonOperator, Dimension, Metric, MetricDataQuery, MetricDatum, MetricStat, ScanBy,
+    StateValue, Statistic, StatusCode,
+};
 use windlass_aws::Clients;
 use windlass_aws::clients::{Endpoints, Retries, Settings};
 use windlass_shared::id::Region;
@@ -77,4 +80,46 @@ async fn the_sdk_pages_and_reads_errors_by_their_codes() {
     assert!(missing.is_resource_not_found(), "{missing:?}");
     let wrong = cloudwatch.describe_alarms().max_records(0).send().await.unwrap_err();
     assert_eq!(wrong.code(), Some("ValidationError"), "{wrong:?}");
+}
+
+fn sum_of(id: &str, metric: Metric) -> MetricDataQuery {
+    let stat = MetricStat::builder().metric(metric).period(60).stat("Sum").build();
+    MetricDataQuery::builder().id(id).metric_stat(stat).build()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_sdk_measures_and_reads_page_by_page() {
+    let (door, cloudwatch) = start();
+    let group = Dimension::builder().name("Service").value("shop").build();
+    for value in [1.0, 2.0, 3.5] {
+        let datum =
+            MetricDatum::builder().metric_name("Errors").dimensions(group.clone()).value(value).build();
+        cloudwatch.put_metric_data().namespace("Shop").metric_data(datum).send().await.unwrap();
+        door.run_for(std::time::Duration::from_mins(1)).await;
+    }
+    let listed = cloudwatch.list_metrics().namespace("Shop").send().await.unwrap();
+    let [metric] = listed.metrics() else { panic!("{listed:?}") };
+    assert_eq!((metric.metric_name(), metric.dimensions()), (Some("Errors"), &[group][..]));
+    let rate = MetricDataQuery::builder().id("half").expression("m1 / 2").build();
+    let ask = cloudwatch
+        .get_metric_data()
+        .metric_data_queries(sum_of("m1", metric.clone()))
+        .metric_data_queries(rate)
+        .start_time(DateTime::from_secs(1_767_225_600))
+        .end_time(DateTime::from_secs(1_767_229_200))
+        .scan_by(ScanBy::TimestampAscending)
+        .max_datapoints(2);
+    let (mut values, mut codes, mut pages) = (Vec::new(), Vec::new(), ask.into_paginator().send());
+    while let Some(page) = pages.next().await {
+        for result in page.unwrap().metric_data_results() {
+            codes.extend(result.status_code().cloned());
+            values.extend(result.values().iter().map(|value| (result.id().unwrap().to_owned(), *value)));
+        }
+    }
+    let expected = [("m1", 1.0), ("m1", 2.0), ("m1", 3.5), ("half", 0.5), ("half", 1.0), ("half", 1.75)];
+    assert_eq!(values, expected.map(|(id, value)| (id.to_owned(), value)));
+    assert_eq!(
+        codes,
+        [StatusCode::PartialData, StatusCode::Complete, StatusCode::PartialData, StatusCode::Complete]
+    );
 }
