@@ -90,6 +90,8 @@ impl Stage {
             settings: Settings {
                 region: Region::new("eu-central-1"),
                 listener: None,
+                infrastructure_role: None,
+                verify: None,
                 guard_rails: rails(),
                 actor: "deploy".into(),
             },

@@ -5,10 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::event::LifecycleStage;
 use crate::id::{
-    Architecture, ClusterName, DeploymentId, ImageDigest, ImageTag, ListenerArn, RepositoryName, RuleArn,
-    ServiceArn, ServiceKey, TargetGroupArn, TaskDefinitionArn, Timestamp,
+    Architecture, ClusterName, DeploymentId, HookId, ImageDigest, ImageTag, ListenerArn, RepositoryName,
+    RuleArn, ServiceArn, ServiceDeploymentArn, ServiceKey, TargetGroupArn, TaskDefinitionArn, Timestamp,
 };
+use crate::rollout_settings::RolloutSettings;
+use crate::spec::Percent;
 use crate::task_definition::TaskDefinition;
 
 /// One thing that was looked for.
@@ -116,6 +119,8 @@ pub struct ServiceFacts {
     pub upstream: Fact<Upstream>,
     /// The task that runs before the rollout, read once it was started.
     pub pre_deploy: Fact<PreDeployTask>,
+    /// The service deployment that goes on, read where it goes through ECS's stages.
+    pub under_way: Fact<UnderWay>,
 }
 
 impl ServiceFacts {
@@ -141,6 +146,7 @@ impl ServiceFacts {
             scan: Fact::NotAsked,
             upstream: Fact::NotAsked,
             pre_deploy: Fact::NotAsked,
+            under_way: Fact::NotAsked,
         }
     }
 }
@@ -248,14 +254,12 @@ pub struct LiveService {
     pub tags: BTreeMap<String, String>,
     /// `ECS`, `CODE_DEPLOY` or `EXTERNAL`.
     pub controller: String,
-    /// `ROLLING`, `BLUE_GREEN`, `LINEAR`, `CANARY`.
-    pub strategy: String,
+    /// How ECS rolls it out, in its normal form.
+    pub settings: RolloutSettings,
+    /// The ARN of its newest service deployment.
+    pub newest_deployment: Option<ServiceDeploymentArn>,
     /// Whether ECS's circuit breaker is on, and whether it rolls back.
     pub circuit_breaker: CircuitBreaker,
-    /// Minimum healthy percent.
-    pub min_healthy_percent: u32,
-    /// Maximum percent.
-    pub max_percent: u32,
     /// Health check grace, in seconds.
     pub grace_secs: u32,
     /// The newest events, newest first, at most ten.
@@ -269,6 +273,15 @@ pub struct CircuitBreaker {
     pub enable: bool,
     /// It rolls back.
     pub rollback: bool,
+}
+
+impl LiveService {
+    /// Whether ECS is moving requests of this service between two target groups, or may be:
+    /// until that has ended, its rules are ECS's.
+    pub fn is_shifting(&self) -> bool {
+        self.settings.shift.has_two_sets()
+            && self.deployments.iter().any(|deployment| deployment.rollout == RolloutState::InProgress)
+    }
 }
 
 /// One of a service's live deployments.
@@ -317,6 +330,21 @@ pub struct ServiceLoadBalancer {
     pub container: String,
     /// Which of its ports.
     pub port: u16,
+    /// What ECS shifts between, where it was told.
+    pub advanced: Option<LiveBalancing>,
+}
+
+/// ECS's `advancedConfiguration` of a load balancer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveBalancing {
+    /// The other group of the pair.
+    pub alternate: TargetGroupArn,
+    /// The rule whose weights it moves.
+    pub production_rule: RuleArn,
+    /// The rule of test requests.
+    pub test_rule: Option<RuleArn>,
+    /// The role in which it does so.
+    pub role: String,
 }
 
 /// A line of a service's event log.
@@ -341,6 +369,40 @@ pub struct ServiceDeployment {
     pub reason: String,
     /// The task definition of its target revision.
     pub task_definition: Option<TaskDefinitionArn>,
+}
+
+/// The service deployment that goes on, by DescribeServiceDeployments.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnderWay {
+    /// Its ARN.
+    pub arn: ServiceDeploymentArn,
+    /// `IN_PROGRESS`, `ROLLBACK_IN_PROGRESS`, …
+    pub status: String,
+    /// Where it is; `None` before the first stage.
+    pub stage: Option<LifecycleStage>,
+    /// The share of production requests that the new tasks are to have; `None` where none is
+    /// shifted.
+    pub share: Option<Percent>,
+    /// The hooks of its stage.
+    pub hooks: Vec<HookRun>,
+}
+
+/// A hook at work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookRun {
+    /// What `ContinueServiceDeployment` wants.
+    pub id: HookId,
+    /// `AWAITING_ACTION`, `IN_PROGRESS`, `SUCCEEDED`, `FAILED`, `TIMED_OUT`.
+    pub status: String,
+    /// When silence becomes an answer.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl HookRun {
+    /// Whether a person is asked.
+    pub fn awaits_action(&self) -> bool {
+        self.status == "AWAITING_ACTION"
+    }
 }
 
 /// A repository, by DescribeRepositories.

@@ -21,5 +21,6 @@ pub mod id;
 pub mod image;
 pub mod ledger;
 pub mod names;
+pub mod rollout_settings;
 pub mod spec;
 pub mod task_definition;

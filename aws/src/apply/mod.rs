@@ -15,6 +15,8 @@
 //! without an answer the step looks again: what is there as wanted is done; what is not may
 //! still come, so the step ends as `Waiting`, and the next pass finds it or does it anew.
 
+mod configuration;
+mod hooks;
 mod outcome;
 mod register;
 mod rule;
@@ -28,7 +30,7 @@ use futures::join;
 use windlass_shared::deploy::plan::{Made as From, Part, Plan, RuleAction, Step, StepOutcome};
 use windlass_shared::deploy::record::Made;
 use windlass_shared::facts::{FailureKind, LiveService};
-use windlass_shared::id::{DeploymentId, ServiceKey, TargetGroupArn, TaskDefinitionArn};
+use windlass_shared::id::{DeploymentId, RuleArn, ServiceKey, TargetGroupArn, TaskDefinitionArn};
 
 use crate::Clients;
 use crate::error::Failure;
@@ -54,6 +56,7 @@ pub async fn apply(
         seen: None,
         made: Made::default(),
         groups: BTreeMap::new(),
+        rules: BTreeMap::new(),
     };
     let early = plan.steps.first().filter(|step| !begins_rollout(step));
     let is_update =
@@ -84,6 +87,7 @@ enum Product {
     Nothing,
     TaskDefinition(TaskDefinitionArn),
     TargetGroup(String, TargetGroupArn),
+    Rule(String, RuleArn),
     Rollout { task_definition: TaskDefinitionArn, deployment: Option<DeploymentId> },
 }
 
@@ -109,6 +113,7 @@ struct Run<'a> {
     made: Made,
     /// The target groups that its steps made, by name.
     groups: BTreeMap<String, TargetGroupArn>,
+    rules: BTreeMap<String, RuleArn>,
 }
 
 impl Run<'_> {
@@ -132,11 +137,15 @@ impl Run<'_> {
                 register::register(self.clients, family, content).await
             }
             Step::CreateTargetGroup(spec) => target_group::create(self.clients, self.key, spec).await,
-            Step::CreateRule { listener, priority, conditions, action, rewrites, tags, .. } => {
+            Step::CreateRule { name, listener, priority, conditions, action, rewrites, tags, .. } => {
                 match self.action(action) {
                     Ok(action) => {
                         let wanted = rule::Wanted { conditions, action: &action, rewrites };
-                        rule::create(self.clients, listener, *priority, wanted, tags).await.into()
+                        let made = rule::create(self.clients, listener, *priority, wanted, tags).await;
+                        match made {
+                            (outcome, Some(rule)) => Did::made(outcome, Product::Rule(name.clone(), rule)),
+                            (outcome, None) => outcome.into(),
+                        }
                     }
                     Err(did) => did,
                 }
@@ -148,11 +157,17 @@ impl Run<'_> {
                 }
             }
             Step::CreateService(spec) => self.create_service(spec).await,
-            Step::UpdateService { part, expected, task_definition, settings } => {
+            Step::UpdateService { part, expected, task_definition, settings, load_balancer } => {
                 match self.revision(task_definition) {
-                    Ok(revision) => self.update_service(*part, expected, revision, settings.as_ref()).await,
+                    Ok(revision) => {
+                        let balancer = load_balancer.as_deref();
+                        self.update_service(*part, expected, revision, settings.as_ref(), balancer).await
+                    }
                     Err(did) => did,
                 }
+            }
+            Step::AnswerHook { deployment, hook, approve } => {
+                hooks::answer(self.clients, deployment, hook, *approve).await.into()
             }
             Step::SetPriorities { .. }
             | Step::DeleteRule { .. }
@@ -160,7 +175,6 @@ impl Run<'_> {
             | Step::Scale { .. }
             | Step::DeleteService { .. }
             | Step::StopRollout { .. }
-            | Step::AnswerHook { .. }
             | Step::RunTask(_)
             | Step::StartScan { .. }
             | Step::AskVerdict(_)
@@ -174,6 +188,9 @@ impl Run<'_> {
             Product::TaskDefinition(arn) => self.made.task_definition = Some(arn),
             Product::TargetGroup(name, arn) => {
                 self.groups.insert(name, arn);
+            }
+            Product::Rule(name, arn) => {
+                self.rules.insert(name, arn);
             }
             Product::Rollout { task_definition, deployment } => {
                 self.made.task_definition = Some(task_definition);
@@ -191,6 +208,11 @@ impl Run<'_> {
     /// The target group that a step is to use.
     fn group<'s>(&'s self, from: &'s From<TargetGroupArn>) -> Result<&'s TargetGroupArn, Did> {
         resolve(from, |name| self.groups.get(name), "a target group")
+    }
+
+    /// The rule that a step is to use.
+    fn rule<'s>(&'s self, from: &'s From<RuleArn>) -> Result<&'s RuleArn, Did> {
+        resolve(from, |name| self.rules.get(name), "a rule")
     }
 
     /// The action that a rule is to have, with the groups that were made.

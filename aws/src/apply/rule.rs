@@ -11,7 +11,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
 use windlass_shared::deploy::plan::{RuleChange, StepOutcome};
 use windlass_shared::deploy::route::same;
 use windlass_shared::facts::{FailureKind, Rule, RuleConditions};
-use windlass_shared::id::{ListenerArn, TargetGroupArn};
+use windlass_shared::id::{ListenerArn, RuleArn, TargetGroupArn};
 use windlass_shared::spec::{Rewrite, RewriteOf};
 
 use super::outcome::{refused, unseen};
@@ -40,14 +40,15 @@ pub(super) struct Wanted<'a> {
     pub(super) rewrites: &'a [Rewrite],
 }
 
-/// Makes the rule. A priority that was taken meanwhile is `Stale`, unless by this very rule.
+/// Makes the rule. A priority that was taken meanwhile is `Stale`, unless by this very rule. The
+/// rule's ARN, where it is there as wanted.
 pub(super) async fn create(
     clients: &Clients,
     listener: &ListenerArn,
     priority: u32,
     wanted: Wanted<'_>,
     tags: &BTreeMap<String, String>,
-) -> StepOutcome {
+) -> (StepOutcome, Option<RuleArn>) {
     let doing = format!("making rule {priority} on {listener}");
     let sent = clients
         .elb
@@ -63,16 +64,19 @@ pub(super) async fn create(
         .send()
         .await;
     let failure = match sent.map_err(|error| Failure::new(CREATE, &error)) {
-        Ok(_) => return StepOutcome::Done,
+        Ok(made) => {
+            let rule = made.rules().first().and_then(|rule| rule.rule_arn()).map(RuleArn::new);
+            return (StepOutcome::Done, rule);
+        }
         Err(failure) if failure.is("PriorityInUse") || failure.kind == FailureKind::Unknown => failure,
-        Err(failure) => return refused(&doing, &failure),
+        Err(failure) => return (refused(&doing, &failure), None),
     };
     let there = match route::rules(&clients.elb, listener).await {
         Ok(rules) => rules.into_iter().find(|rule| rule.priority == Some(priority)),
-        Err(look) => return unseen(&doing, &failure, &look),
+        Err(look) => return (unseen(&doing, &failure, &look), None),
     };
-    match there {
-        Some(rule) if is_this(&rule, wanted) => StepOutcome::AlreadyDone,
+    let outcome = match there {
+        Some(rule) if is_this(&rule, wanted) => return (StepOutcome::AlreadyDone, Some(rule.arn)),
         Some(rule) => StepOutcome::Stale {
             expected: format!("priority {priority} to be free"),
             found: format!("rule {}", rule.arn),
@@ -82,7 +86,8 @@ pub(super) async fn create(
             found: "a rule that came and went".to_owned(),
         },
         None => refused(&doing, &failure),
-    }
+    };
+    (outcome, None)
 }
 
 fn is_this(rule: &Rule, wanted: Wanted<'_>) -> bool {

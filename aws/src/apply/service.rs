@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_ecs::types::{
-    AssignPublicIp, AwsVpcConfiguration, DeploymentAlarms, DeploymentCircuitBreaker, DeploymentConfiguration,
-    LoadBalancer, NetworkConfiguration, Service, Tag,
+    AssignPublicIp, AwsVpcConfiguration, LoadBalancer, NetworkConfiguration, Service, Tag,
 };
-use windlass_shared::deploy::plan::{CreateServiceSpec, Part, RolloutSettings, StepOutcome};
+use windlass_shared::deploy::plan::{
+    CreateServiceSpec, Part, RolloutSettings, StepOutcome, UpdateLoadBalancer,
+};
 use windlass_shared::facts::{FailureKind, LiveService};
 use windlass_shared::id::{DeploymentId, ServiceKey, TargetGroupArn, TaskDefinitionArn};
 use windlass_shared::names::short_hash;
 use windlass_shared::spec::Network;
 
+use super::configuration::{advanced, configuration};
 use super::outcome::{refused, unseen};
 use super::{Did, Product, Run};
 use crate::clients::no_retry;
@@ -101,7 +103,12 @@ impl Run<'_> {
         expected: &TaskDefinitionArn,
         revision: &TaskDefinitionArn,
         settings: Option<&RolloutSettings>,
+        load_balancer: Option<&UpdateLoadBalancer>,
     ) -> Did {
+        let balancer = match load_balancer.map(|wanted| self.balancer(wanted)).transpose() {
+            Ok(balancer) => balancer,
+            Err(did) => return did,
+        };
         let key = part.of(self.key);
         let doing = format!("pointing {key} at {}", revision.short());
         let rollout = |outcome, now: &LiveService| rollout(part, outcome, revision, now);
@@ -119,7 +126,7 @@ impl Run<'_> {
             Ok(Some(now)) if is_active(&now) && now.task_definition == *expected => {}
             Ok(now) => return stale(expected, now.as_ref()).into(),
         }
-        let failure = match self.send_update(&key, revision, settings).await {
+        let failure = match self.send_update(&key, revision, settings, balancer).await {
             Ok(updated) => return rollout(StepOutcome::Done, &updated),
             Err(failure) if failure.kind == FailureKind::Unknown => failure,
             Err(failure) if matches!(failure.kind, FailureKind::NotFound | FailureKind::Conflict) => {
@@ -140,6 +147,7 @@ impl Run<'_> {
         key: &ServiceKey,
         revision: &TaskDefinitionArn,
         settings: Option<&RolloutSettings>,
+        balancer: Option<LoadBalancer>,
     ) -> Result<LiveService, Failure> {
         let updated = self
             .clients
@@ -149,12 +157,29 @@ impl Run<'_> {
             .service(key.service.as_str())
             .task_definition(revision.as_str())
             .set_deployment_configuration(settings.map(configuration))
+            .set_load_balancers(balancer.map(|balancer| vec![balancer]))
             .customize()
             .config_override(aws_sdk_ecs::config::Builder::new().retry_config(no_retry()))
             .send()
             .await
             .map_err(|error| Failure::new(UPDATE, &error))?;
         answered(UPDATE, updated.service(), revision)
+    }
+
+    /// The load balancer's part in ECS's shape, with what earlier steps made.
+    fn balancer(&self, wanted: &UpdateLoadBalancer) -> Result<LoadBalancer, Did> {
+        let UpdateLoadBalancer { target_group, container, port, advanced: between } = wanted;
+        let between = between.as_ref().map(|between| -> Result<_, Did> {
+            let test = between.test_rule.as_ref().map(|rule| self.rule(rule)).transpose()?;
+            let (group, rule) = (self.group(&between.alternate)?, self.rule(&between.production_rule)?);
+            Ok(advanced(group, rule, test, &between.role))
+        });
+        Ok(LoadBalancer::builder()
+            .target_group_arn(target_group.as_str())
+            .container_name(container)
+            .container_port(i32::from(*port))
+            .set_advanced_configuration(between.transpose()?)
+            .build())
     }
 }
 
@@ -195,21 +220,6 @@ fn rollout(part: Part, outcome: StepOutcome, revision: &TaskDefinitionArn, servi
         .find(|deployment| deployment.status == "PRIMARY" && deployment.task_definition == *revision);
     let deployment: Option<DeploymentId> = primary.map(|deployment| deployment.id.clone());
     Did::made(outcome, Product::Rollout { task_definition: revision.clone(), deployment })
-}
-
-fn configuration(settings: &RolloutSettings) -> DeploymentConfiguration {
-    let RolloutSettings { min_healthy_percent, max_percent, circuit_breaker, alarms } = settings;
-    let breaker =
-        DeploymentCircuitBreaker::builder().enable(*circuit_breaker).rollback(*circuit_breaker).build();
-    let watched = (!alarms.is_empty()).then(|| {
-        DeploymentAlarms::builder().set_alarm_names(Some(alarms.clone())).enable(true).rollback(true).build()
-    });
-    DeploymentConfiguration::builder()
-        .minimum_healthy_percent(int(*min_healthy_percent))
-        .maximum_percent(int(*max_percent))
-        .deployment_circuit_breaker(breaker)
-        .set_alarms(watched.and_then(Result::ok))
-        .build()
 }
 
 fn network(network: &Network) -> NetworkConfiguration {

@@ -21,6 +21,7 @@
 
 mod alarms;
 mod cluster;
+mod configuration;
 mod content;
 pub(crate) mod convert;
 mod parameter;
@@ -29,6 +30,7 @@ pub(crate) mod rounds;
 pub(crate) mod route;
 pub(crate) mod service;
 mod shelf;
+pub(crate) mod under_way;
 
 use std::future::Future;
 use std::sync::Arc;

@@ -8,6 +8,7 @@ use futures::join;
 use windlass_shared::deploy::{Note, Settings, desired, rollout, wanted};
 use windlass_shared::facts::{
     AlarmState, Fact, ImageContent, ImageFact, LiveService, RolloutState, RouteFacts, ServiceFacts,
+    UnderWay,
 };
 use windlass_shared::id::{Family, ImageDigest, ListenerArn, RepositoryName, ServiceKey, TaskDefinitionArn};
 use windlass_shared::image::{Policy, select};
@@ -18,7 +19,7 @@ use windlass_shared::task_definition::TaskDefinition;
 use super::content::Depth;
 use super::convert::fact;
 use super::repository::{self, ImageQuery};
-use super::{Hints, Observer, alarms, parameter, route, service};
+use super::{Hints, Observer, alarms, parameter, route, service, under_way};
 use crate::lossless::describe_task_definition;
 
 /// All facts but the cluster.
@@ -138,7 +139,7 @@ impl Reader<'_> {
         let alarms = self.alarms(wanted, facts.service.known(), early_images.as_ref());
         // A deleted service is shown as INACTIVE for a while; what comes is a new one.
         let service = facts.service.known().filter(|service| service.status != "INACTIVE").cloned();
-        let (images, repository, live, newest, route, deployments, stopped, alarms) = join!(
+        let (images, repository, live, newest, route, deployments, stopped, alarms, under_way) = join!(
             self.chosen(wanted, &facts.images, &facts.inspected, early_images),
             async {
                 match wanted {
@@ -152,6 +153,7 @@ impl Reader<'_> {
             self.deployments(facts.service.known()),
             self.stopped(facts.service.known()),
             alarms,
+            self.under_way(facts.service.known()),
         );
         let (images, inspected) = images;
         facts.images = images;
@@ -163,6 +165,7 @@ impl Reader<'_> {
         facts.service_deployments = deployments;
         facts.stopped_tasks = stopped;
         facts.alarms = alarms;
+        facts.under_way = under_way;
     }
 
     async fn task_definition(&self, arn_or_family: &str) -> Fact<TaskDefinition> {
@@ -352,6 +355,15 @@ impl Reader<'_> {
         }
         let ecs = &self.observer.clients().ecs;
         service::service_deployments(ecs, self.key, rollout::history_since(begun)).await
+    }
+
+    /// Where ECS is, while it moves requests between two groups.
+    async fn under_way(&self, service: Option<&LiveService>) -> Fact<UnderWay> {
+        let shifting = service.filter(|service| service.is_shifting());
+        match shifting.and_then(|service| service.newest_deployment.as_ref()) {
+            Some(arn) => under_way::under_way(&self.observer.clients().ecs, arn).await,
+            None => Fact::NotAsked,
+        }
     }
 
     /// Why tasks of the one in flight stopped, where it failed or is no longer live.

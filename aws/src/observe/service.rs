@@ -2,13 +2,15 @@
 
 use aws_sdk_ecs::types::{CreatedAt, DeploymentRolloutState, DesiredStatus, ServiceField};
 use windlass_shared::facts::{
-    CircuitBreaker, Deployment, Fact, LiveService, RolloutState, ServiceDeployment, ServiceEvent,
-    ServiceLoadBalancer, StoppedContainer, StoppedTask,
+    CircuitBreaker, Deployment, Fact, LiveBalancing, LiveService, RolloutState, ServiceDeployment,
+    ServiceEvent, ServiceLoadBalancer, StoppedContainer, StoppedTask,
 };
 use windlass_shared::id::{
-    DeploymentId, ServiceArn, ServiceKey, TargetGroupArn, TaskDefinitionArn, Timestamp,
+    DeploymentId, RuleArn, ServiceArn, ServiceDeploymentArn, ServiceKey, TargetGroupArn, TaskDefinitionArn,
+    Timestamp,
 };
 
+use super::configuration::settings;
 use super::convert::{count, ecs_tags, fact, instant, sdk_instant, text};
 use crate::error::Failure;
 
@@ -68,14 +70,12 @@ pub(crate) fn live(service: &aws_sdk_ecs::types::Service) -> LiveService {
         tags: ecs_tags(service.tags()),
         // Services from before there was a choice have neither member.
         controller: service.deployment_controller().map_or("ECS", |c| c.r#type().as_str()).to_owned(),
-        strategy: configuration.and_then(|c| c.strategy()).map_or("ROLLING", |s| s.as_str()).to_owned(),
+        settings: settings(configuration),
+        newest_deployment: service.current_service_deployment().map(ServiceDeploymentArn::new),
         circuit_breaker: CircuitBreaker {
             enable: breaker.is_some_and(aws_sdk_ecs::types::DeploymentCircuitBreaker::enable),
             rollback: breaker.is_some_and(aws_sdk_ecs::types::DeploymentCircuitBreaker::rollback),
         },
-        // ECS's own defaults for replica services.
-        min_healthy_percent: count(configuration.and_then(|c| c.minimum_healthy_percent()).unwrap_or(100)),
-        max_percent: count(configuration.and_then(|c| c.maximum_percent()).unwrap_or(200)),
         grace_secs: count(service.health_check_grace_period_seconds().unwrap_or_default()),
         events: service.events().iter().take(EVENTS).map(event).collect(),
     }
@@ -106,6 +106,17 @@ fn load_balancer(lb: &aws_sdk_ecs::types::LoadBalancer) -> Option<ServiceLoadBal
         target_group: TargetGroupArn::new(lb.target_group_arn()?),
         container: text(lb.container_name()),
         port: lb.container_port().and_then(|port| u16::try_from(port).ok()).unwrap_or_default(),
+        advanced: lb.advanced_configuration().and_then(advanced),
+    })
+}
+
+/// Of a Network Load Balancer the two "rules" are listeners: then it is none of ours.
+fn advanced(advanced: &aws_sdk_ecs::types::AdvancedConfiguration) -> Option<LiveBalancing> {
+    Some(LiveBalancing {
+        alternate: TargetGroupArn::new(advanced.alternate_target_group_arn()?),
+        production_rule: RuleArn::new(advanced.production_listener_rule()?),
+        test_rule: advanced.test_listener_rule().map(RuleArn::new),
+        role: text(advanced.role_arn()),
     })
 }
 

@@ -12,6 +12,7 @@ use crate::id::{
 };
 use crate::ledger::{InFlight, Marks, Quarantine, Release, Settled};
 use crate::names;
+pub use crate::rollout_settings::RolloutSettings;
 use crate::spec::{HealthSpec, Rewrite};
 use crate::task_definition::TaskDefinition;
 
@@ -185,6 +186,9 @@ pub enum Step {
         task_definition: Made<TaskDefinitionArn>,
         /// Deployment settings to set along, where the spec wants other ones.
         settings: Option<RolloutSettings>,
+        /// Target groups to set along, where the strategy wants others.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        load_balancer: Option<Box<UpdateLoadBalancer>>,
     },
     /// Want another number of tasks.
     Scale {
@@ -364,17 +368,30 @@ pub struct CreateLoadBalancer {
     pub port: u16,
 }
 
-/// ECS's deployment configuration, as far as Windlass sets it.
+/// Where a service's tasks are registered, from now on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RolloutSettings {
-    /// 0 to 100.
-    pub min_healthy_percent: u32,
-    /// 100 to 200.
-    pub max_percent: u32,
-    /// ECS's circuit breaker, with rollback.
-    pub circuit_breaker: bool,
-    /// Alarms that end the rollout and roll back.
-    pub alarms: Vec<String>,
+pub struct UpdateLoadBalancer {
+    /// The group.
+    pub target_group: TargetGroupArn,
+    /// The container.
+    pub container: String,
+    /// Its port.
+    pub port: u16,
+    /// What ECS shifts between, where it shifts at all.
+    pub advanced: Option<AdvancedBalancing>,
+}
+
+/// ECS's `advancedConfiguration`: what a strategy with two sets of tasks shifts between.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdvancedBalancing {
+    /// The other group of the pair.
+    pub alternate: Made<TargetGroupArn>,
+    /// The rule whose weights it moves.
+    pub production_rule: Made<RuleArn>,
+    /// The rule by which chosen requests reach the new tasks first.
+    pub test_rule: Option<Made<RuleArn>>,
+    /// The role in which it does so.
+    pub role: String,
 }
 
 /// How a step ended.

@@ -12,6 +12,7 @@
 
 mod create;
 mod gates;
+mod native;
 mod route;
 mod update;
 

@@ -92,7 +92,7 @@ impl fmt::Display for Step {
                     made(&service.task_definition)
                 )
             }
-            Self::UpdateService { part, expected, task_definition, settings } => {
+            Self::UpdateService { part, expected, task_definition, settings, load_balancer: _ } => {
                 let (part, made) = (part_word(*part), made(task_definition));
                 write!(f, "update {part}: {} → {made}", expected.short())?;
                 match settings {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::settings::Settings;
+use super::settings::{Settings, VerifyHook};
 use crate::id::{Actor, ClusterName, ListenerArn, Region};
 use crate::spec::GuardRails;
 
@@ -65,6 +65,10 @@ impl Stack {
             settings: Settings {
                 region: Region::new(needed("AWS_REGION")?),
                 listener: text("WINDLASS_LISTENER_ARN").map(ListenerArn::new),
+                infrastructure_role: text("WINDLASS_INFRASTRUCTURE_ROLE_ARN"),
+                verify: text("WINDLASS_VERIFY_FUNCTION_ARN")
+                    .zip(text("WINDLASS_HOOK_ROLE_ARN"))
+                    .map(|(function, role)| VerifyHook { function, role }),
                 actor: Actor::new(text("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|| "deploy".into())),
                 guard_rails: GuardRails {
                     enabled: !label_clusters.is_empty(),

@@ -47,7 +47,9 @@ pub use gates::{After, HttpCheck, PreDeploySpec, ScanGate, Severity, VerifySpec}
 pub use labels::{GuardRails, LabelProblem, LabelRefusal, from_labels};
 pub use number::{Finite, Percent};
 pub use problem::{Problem, ProblemKind, SpecError};
-pub use rollout::{RolloutSpec, Strategy};
+pub use rollout::{
+    Approval, ApprovalBefore, BreakerThreshold, CanaryController, OnTimeout, RolloutSpec, Strategy, TestRoute,
+};
 pub use route::{HealthSpec, Priority, Rewrite, RewriteOf, RouteRule, RouteSpec, Stickiness};
 pub use scaling::ScalingSpec;
 pub use schema::json_schema;

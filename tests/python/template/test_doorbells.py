@@ -15,6 +15,8 @@ RINGS = {
     "ecr-image-action-push-cosign-signature-RECONSTRUCTED.json": ["ImagePushed"],
     "ecr-replication-action-success.json": ["ImageReplicated"],
     "ecs-deployment-in-progress.json": ["RolloutChanged"],
+    "ecs-hook-awaiting-action.json": ["HookChanged"],
+    "ecs-hook-timed-out-RECONSTRUCTED.json": ["HookChanged"],
     "ecs-deployment-in-progress-rollback.json": ["RolloutChanged"],
     "ecs-deployment-completed.json": ["RolloutChanged"],
     "ecs-deployment-failed.json": ["RolloutChanged"],

@@ -20,7 +20,7 @@ BY_PEOPLE = {
 IMPLIED = {
     "ecs:TagResource": "CreateService and RegisterTaskDefinition with tags",
     "elasticloadbalancing:AddTags": "CreateRule and CreateTargetGroup with tags",
-    "iam:PassRole": "RegisterTaskDefinition with roles",
+    "iam:PassRole": "RegisterTaskDefinition with roles, UpdateService with the role that ECS shifts requests in",
     "logs:CreateLogStream": "Lambda, in the function's name",
     "logs:PutLogEvents": "Lambda, in the function's name",
     "sqs:SendMessage": "Lambda's OnFailure destination",

@@ -1,6 +1,6 @@
 //! A service that is wanted and not there: revision, target group, parked rule, service.
 
-use super::update::settings_of;
+use super::native::settings_of;
 use super::{Planner, Stop};
 use crate::deploy::plan::{
     CreateLoadBalancer, CreateServiceSpec, Made, Part, RuleAction, Step, TargetGroupSpec,

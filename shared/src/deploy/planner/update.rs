@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::native::settings_of;
 use super::{Planner, Stop};
 use crate::deploy::desired;
-use crate::deploy::plan::{InFlightChange, Made, Part, RolloutSettings, Step};
+use crate::deploy::plan::{InFlightChange, Made, Part, Step};
 use crate::deploy::report::Note;
 use crate::deploy::wanted::Wanted;
 use crate::facts::{Deployment, Fact, LiveService, RolloutState};
@@ -34,12 +35,13 @@ impl Planner<'_> {
         self.may_begin(wanted, &chosen.digest)?;
         let task_definition = self.revision(desired, live, chosen)?;
         self.begin(wanted, chosen, Some(service));
-        let settings = wanted.spec.rollout.as_ref().map(settings_of).filter(|s| differs(s, service));
+        let settings = wanted.spec.rollout.as_ref().map(settings_of).filter(|it| *it != service.settings);
         self.steps.push(Step::UpdateService {
             part: Part::Main,
             expected: service.task_definition.clone(),
             task_definition,
             settings,
+            load_balancer: None,
         });
         Ok(())
     }
@@ -233,23 +235,6 @@ fn registry_of<'i>(image: &'i str, repository: &str) -> Option<&'i str> {
 fn is_registry(registry: &str) -> bool {
     let host = registry.trim_end_matches('/');
     registry.is_empty() || (!host.contains('/') && (host.contains(['.', ':']) || host == "localhost"))
-}
-
-/// A `rollout` section in ECS's words.
-pub(super) fn settings_of(rollout: &crate::spec::RolloutSpec) -> RolloutSettings {
-    RolloutSettings {
-        min_healthy_percent: rollout.min_healthy_percent,
-        max_percent: rollout.max_percent,
-        circuit_breaker: rollout.circuit_breaker,
-        alarms: rollout.alarms.clone(),
-    }
-}
-
-fn differs(settings: &RolloutSettings, service: &LiveService) -> bool {
-    settings.min_healthy_percent != service.min_healthy_percent
-        || settings.max_percent != service.max_percent
-        || settings.circuit_breaker != (service.circuit_breaker.enable && service.circuit_breaker.rollback)
-        || !settings.alarms.is_empty()
 }
 
 #[cfg(test)]

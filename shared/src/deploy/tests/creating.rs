@@ -118,8 +118,12 @@ fn made(conditions: RuleConditions, healthy: u32) -> World {
     live.arn = Some(world.service().task_definition.clone());
     world.facts.live_task_definition = Fact::Known(live.clone());
     world.facts.newest_revision = Fact::Known(live);
-    world.service().load_balancers =
-        vec![ServiceLoadBalancer { target_group: "group".into(), container: "shop".into(), port: 8080 }];
+    world.service().load_balancers = vec![ServiceLoadBalancer {
+        target_group: "group".into(),
+        container: "shop".into(),
+        port: 8080,
+        advanced: None,
+    }];
     world
 }
 

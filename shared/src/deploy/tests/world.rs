@@ -11,6 +11,7 @@ use crate::facts::{
 };
 use crate::id::{Architecture, ImageDigest, ServiceKey, Timestamp};
 use crate::ledger::{InFlight, Manner, ServiceRow, Settled};
+use crate::rollout_settings::RolloutSettings;
 use crate::spec::GuardRails;
 use crate::task_definition::TaskDefinition;
 
@@ -89,6 +90,8 @@ impl World {
             settings: Settings {
                 region: "eu-central-1".into(),
                 listener: Some("listener".into()),
+                infrastructure_role: None,
+                verify: None,
                 guard_rails: GuardRails::default(),
                 actor: "deploy".into(),
             },
@@ -259,10 +262,9 @@ fn service(track: &str) -> LiveService {
         load_balancers: Vec::new(),
         tags: BTreeMap::from([("windlass:track".to_owned(), track.to_owned())]),
         controller: "ECS".into(),
-        strategy: "ROLLING".into(),
+        settings: RolloutSettings { circuit_breaker: true, ..RolloutSettings::default() },
+        newest_deployment: None,
         circuit_breaker: CircuitBreaker { enable: true, rollback: true },
-        min_healthy_percent: 100,
-        max_percent: 200,
         grace_secs: 0,
         events: Vec::new(),
     }

@@ -24,10 +24,9 @@ fn live(status: &str, tags: &[(&str, &str)]) -> Fact<LiveService> {
         load_balancers: Vec::new(),
         tags: tags.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         controller: "ECS".into(),
-        strategy: "ROLLING".into(),
+        settings: crate::rollout_settings::RolloutSettings::default(),
+        newest_deployment: None,
         circuit_breaker: CircuitBreaker { enable: true, rollback: true },
-        min_healthy_percent: 100,
-        max_percent: 200,
         grace_secs: 0,
         events: Vec::new(),
     })
