@@ -7,8 +7,7 @@ use futures::future::join_all;
 use futures::join;
 use windlass_shared::deploy::{Note, Settings, desired, rollout, wanted};
 use windlass_shared::facts::{
-    AlarmState, Fact, ImageContent, ImageFact, LiveService, RolloutState, RouteFacts, ServiceFacts,
-    UnderWay,
+    AlarmState, Fact, ImageContent, ImageFact, LiveService, RolloutState, RouteFacts, ServiceFacts, UnderWay,
 };
 use windlass_shared::id::{Family, ImageDigest, ListenerArn, RepositoryName, ServiceKey, TaskDefinitionArn};
 use windlass_shared::image::{Policy, select};
