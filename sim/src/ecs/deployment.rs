@@ -15,7 +15,7 @@ use super::service::{Service, ServiceKey, ServiceStatus};
 use super::settings::LoadBalancer;
 use super::staged::{self, Progress};
 use super::strategy::{self, Strategy};
-use super::task::StopCode;
+use super::task::{StopCode, Task};
 use super::{hex_id, lifecycle, number_id, protection, scheduler, stopping};
 use crate::time::Time;
 use crate::world::World;
@@ -156,6 +156,8 @@ pub(crate) fn begin(world: &mut World, key: &ServiceKey, task_definition: &str) 
     let Some(service) = world.ecs.service_mut(key) else { return };
     let progress = staged::begin(service, &configuration, execution, now);
     let load_balancers = balancers(service, two_sets);
+    // A rollback that is superseded had something to go back to, and so has what follows it.
+    service.completed = staged::source_of(service);
     supersede(service, now);
     let sources = service.deployments.iter().map(|it| it.revision.clone()).collect();
     service.revisions.push(Revision {
@@ -206,23 +208,35 @@ fn balancers(service: &Service, two_sets: bool) -> Vec<LoadBalancer> {
     service.settings.load_balancers().into_iter().map(pick).collect()
 }
 
-/// A rolling deployment takes over from a staged one: the tasks that are being tried have
-/// lost their traffic, and would only count as healthy ones.
+/// A rolling deployment takes over: the serving group gets all traffic back, and the tasks in
+/// the other one leave, since they would only count as healthy ones.
 fn give_way(world: &mut World, key: &ServiceKey) {
-    let Some((release, progress)) = world.ecs.service(key).and_then(staged::current) else { return };
-    if progress.source.is_none() || !progress.strategy.has_two_sets() || progress.is_cleaning_up() {
-        return;
-    }
-    let target = release.target.clone();
-    staged::supersede(world, key);
-    let tried = world.ecs.tasks.values().filter(|task| {
-        task.owner.as_ref().is_some_and(|owner| owner.service == *key && owner.revision == target)
-            && !protection::is_protected(task, world.now())
+    let Some(service) = world.ecs.service(key) else { return };
+    let shifts = staged::current(service).is_some_and(|(_, progress)| {
+        progress.strategy.has_two_sets() && progress.source.is_some() && !progress.is_cleaning_up()
     });
-    for id in tried.map(|task| task.id.clone()).collect::<Vec<_>>() {
+    if shifts {
+        staged::supersede(world, key);
+    }
+    for id in in_the_dark(world, key) {
         let reason = "Scaling activity initiated by a newer deployment";
         stopping::request(world, &id, StopCode::ServiceSchedulerInitiated, reason);
     }
+}
+
+/// Tasks in the group that a rolling deployment does not use of its pair.
+fn in_the_dark(world: &World, key: &ServiceKey) -> Vec<String> {
+    let Some(service) = world.ecs.service(key) else { return Vec::new() };
+    let balancers = balancers(service, false);
+    let dark: Vec<&str> =
+        balancers.iter().filter_map(|it| Some(it.advanced.as_ref()?.other.as_str())).collect();
+    let is_dark = |task: &&Task| {
+        let revision = task.owner.as_ref().and_then(|owner| service.revision(&owner.revision));
+        let mut groups = revision.into_iter().flat_map(|it| &it.load_balancers);
+        groups.any(|it| dark.contains(&it.group.as_str())) && !protection::is_protected(task, world.now())
+    };
+    let tasks = service.tasks.iter().filter_map(|id| world.ecs.tasks.get(id));
+    tasks.filter(is_dark).map(|task| task.id.clone()).collect()
 }
 
 /// Whether a rolling deployment has done what it is for.

@@ -2,6 +2,7 @@
 
 mod alarms;
 mod bench;
+mod chaos;
 mod hooks;
 mod rollback;
 mod stages;
