@@ -142,10 +142,11 @@ pub(crate) fn begin(world: &mut World, key: &ServiceKey, task_definition: &str) 
     let path = format!("{}/{}", key.cluster, key.name);
     let revision = format!("service-revision/{path}/{}", number_id(world));
     let revision = world.arn("ecs", &revision);
-    let release = format!("service-deployment/{path}/{}", &hex_id(world)[..21]);
+    let hex = hex_id(world);
+    let release = format!("service-deployment/{path}/{}", &hex[..21]);
     let release = world.arn("ecs", &release);
     let id = format!("ecs-svc/{}", number_id(world));
-    let execution = lifecycle::uuid(world);
+    let execution = lifecycle::as_uuid(&hex);
     let Some(service) = world.ecs.service(key) else { return };
     let configuration = service.settings.member("deploymentConfiguration");
     let two_sets = Strategy::of(&configuration).has_two_sets();

@@ -97,8 +97,12 @@ pub(crate) fn launch(world: &mut World, launch: Launch, instance_id: &str) -> St
     id
 }
 
-pub(super) fn uuid(world: &mut World) -> String {
-    let hex = hex_id(world);
+fn uuid(world: &mut World) -> String {
+    as_uuid(&hex_id(world))
+}
+
+/// 32 hex digits as a UUID is written.
+pub(super) fn as_uuid(hex: &str) -> String {
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
 
