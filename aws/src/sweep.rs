@@ -29,7 +29,7 @@ const LISTED: i32 = 100;
 /// room for the passes that run meanwhile.
 const SIDE_BY_SIDE: usize = 8;
 
-/// One service at a glance: `parameter`, `service` and `images` are read, nothing else.
+/// One service at a glance: `parameter`, `service`, `images` and `stops` are read, nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Glimpse {
     /// The cheap facts.
@@ -64,10 +64,12 @@ impl Observer {
         ledger: &Ledger,
         settings: &Settings,
     ) -> Result<Vec<Glimpse>, SweepFailure> {
-        let (live, parameters, known) =
-            try_join!(self.live_services(clusters), self.all_parameters(), async {
-                ledger.services().await.map_err(SweepFailure::from)
-            },)?;
+        let (live, parameters, known, stops) = try_join!(
+            self.live_services(clusters),
+            self.all_parameters(),
+            async { ledger.services().await.map_err(SweepFailure::from) },
+            async { Ok(ledger.stops_fact().await) },
+        )?;
         let keys: BTreeSet<ServiceKey> = live
             .keys()
             .chain(parameters.keys())
@@ -83,6 +85,7 @@ impl Observer {
                 let facts = ServiceFacts {
                     parameter: parameters.get(&key).cloned().map_or(Fact::Absent, Fact::Known),
                     service: live.get(&key).cloned().unwrap_or(Fact::Absent),
+                    stops: stops.clone(),
                     ..ServiceFacts::not_asked(key.clone())
                 };
                 Glimpse { row: rows.remove(&key), facts }

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::future::join_all;
 use windlass_aws::ledger::{Lease, Ledger, LedgerError, Released, RingResult, StateWrite};
+use windlass_shared::facts::Stops;
 use windlass_shared::id::{FencingToken, ServiceKey, Timestamp};
 use windlass_shared::ledger::{
-    Hold, Manner, Outcome, PassRecord, Quarantine, Release, ServiceRow, ServiceState,
+    Hold, Manner, Outcome, PassRecord, Quarantine, Release, ServiceRow, ServiceState, StopScope,
 };
 
 fn key() -> ServiceKey {
@@ -284,4 +285,21 @@ async fn in_any_order_of_calls_no_ring_is_lost_and_nobody_holds_the_lease_beside
         assert_eq!(last.token.0, passes.len() as u64 + 1, "seed {seed}");
         assert!(row.state.generation >= passes.len() as u64, "seed {seed}");
     }
+}
+
+#[tokio::test]
+async fn stops_are_one_item_set_and_ended_scope_by_scope() {
+    let ledger = support::ledger(0).await;
+    assert_eq!(ledger.stops().await.unwrap(), Stops::default());
+    let why = |reason: &str| Hold { by: "ann".into(), reason: reason.into(), at: at(1) };
+    let main = StopScope::Cluster("main".into());
+    ledger.stop(&StopScope::Everywhere, &why("fire")).await.unwrap();
+    ledger.stop(&main, &why("smoke")).await.unwrap();
+    let stops = ledger.stops().await.unwrap();
+    assert_eq!(stops.of(&"staging".into()), Some((StopScope::Everywhere, &why("fire"))));
+    assert!(ledger.start(&StopScope::Everywhere).await.unwrap());
+    assert!(!ledger.start(&StopScope::Everywhere).await.unwrap(), "it was ended");
+    let stops = ledger.stops().await.unwrap();
+    assert_eq!(stops.of(&"main".into()), Some((main, &why("smoke"))));
+    assert_eq!(stops.of(&"staging".into()), None);
 }

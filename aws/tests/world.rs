@@ -82,9 +82,10 @@ impl Stage {
         let clock = Clock::given(move || {
             Timestamp::from_millisecond(i64::try_from(virtual_clock.now().0).unwrap()).unwrap()
         });
+        let ledger = Ledger::new(clients.dynamo.clone(), "ledger");
         Self {
-            observer: Observer::new(clients.clone(), clock.clone()),
-            ledger: Ledger::new(clients.dynamo.clone(), "ledger"),
+            observer: Observer::new(clients.clone(), clock, ledger.clone()),
+            ledger,
             clients,
             door,
             settings: Settings {
@@ -320,7 +321,7 @@ async fn depth(spec: &ecr::PushSpec) -> u32 {
     stage.tracked_service().await;
     stage.until_quiet().await;
     let digest = stage.push("latest", spec);
-    stage.observer = Observer::new(stage.clients.clone(), Clock::system());
+    stage.observer = Observer::new(stage.clients.clone(), Clock::system(), stage.ledger.clone());
     let before = stage.door.now();
     let seen = stage.pass(&pushed(&digest)).await.unwrap();
     assert!(seen.made.deployment.is_some(), "{:?}", outcomes(&seen));
@@ -509,7 +510,9 @@ async fn a_sweep_of_quiet_services_reads_them_by_the_ten_and_writes_nothing() {
     assert_eq!(swept.len(), 35);
     let verdicts: Vec<_> = swept
         .iter()
-        .map(|glimpse| deploy::triage(&glimpse.facts, glimpse.row.as_ref(), &stage.settings))
+        .map(|glimpse| {
+            deploy::triage(&glimpse.facts, glimpse.row.as_ref(), &stage.settings, Timestamp::UNIX_EPOCH)
+        })
         .collect();
     let quiet = verdicts.iter().filter(|verdict| **verdict == deploy::Triage::Quiet).count();
     let strangers = verdicts.iter().filter(|verdict| **verdict == deploy::Triage::NotOurs).count();
@@ -526,6 +529,8 @@ async fn a_sweep_of_quiet_services_reads_them_by_the_ten_and_writes_nothing() {
         ("BatchGetItem", 1),
         ("DescribeImages", 1),
         ("DescribeServices", 4),
+        // What people stopped.
+        ("GetItem", 1),
         ("GetParametersByPath", 1),
         ("ListServices", 1),
         ("Query", 1),

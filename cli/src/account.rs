@@ -54,9 +54,10 @@ impl Account {
 
     /// With these clients and settings.
     fn new(clients: Clients, clock: Clock, stack: Stack, cluster: Option<ClusterName>) -> Self {
+        let ledger = Ledger::new(clients.dynamo.clone(), stack.table.clone());
         Self {
-            ledger: Ledger::new(clients.dynamo.clone(), stack.table.clone()),
-            observer: Observer::new(clients.clone(), clock.clone()),
+            observer: Observer::new(clients.clone(), clock.clone(), ledger.clone()),
+            ledger,
             clients,
             clock,
             stack,
@@ -86,6 +87,11 @@ impl Account {
         self.cluster.as_ref().or_else(|| self.stack.clusters.first())
     }
 
+    /// The cluster of the flag `--cluster`.
+    pub(crate) fn named_cluster(&self) -> Option<&ClusterName> {
+        self.cluster.as_ref()
+    }
+
     /// The services that are named; where none is, all that are tracked.
     pub(crate) async fn keys(&self, typed: &[String]) -> Result<Vec<ServiceKey>> {
         if !typed.is_empty() {
@@ -95,10 +101,10 @@ impl Account {
             [] => self.cluster.iter().cloned().collect(),
             clusters => clusters.to_vec(),
         };
-        let settings = &self.stack.settings;
+        let (settings, now) = (&self.stack.settings, self.clock.now());
         let swept = self.observer.sweep(&clusters, &self.ledger, settings).await?;
         let ours = swept.into_iter().filter(|glimpse| {
-            !matches!(triage(&glimpse.facts, glimpse.row.as_ref(), settings), Triage::NotOurs)
+            !matches!(triage(&glimpse.facts, glimpse.row.as_ref(), settings, now), Triage::NotOurs)
         });
         let all: BTreeSet<ServiceKey> = ours.map(|glimpse| glimpse.facts.key).collect();
         Ok(all.into_iter().collect())

@@ -94,8 +94,12 @@ pub(crate) enum Command {
         /// `cluster/service`, or `service`
         service: String,
         /// Why; kept in the history
-        #[arg(long)]
+        #[arg(long, required_if_eq("force", "true"))]
         reason: Option<String>,
+        /// The next rollout begun within an hour passes by stops, freeze windows and ringing
+        /// alarms; who and why stands in the release
+        #[arg(long)]
+        force: bool,
     },
     /// Hold a service: nothing is rolled out until `resume`
     Hold {
@@ -112,6 +116,21 @@ pub(crate) enum Command {
         /// Why; kept in the history
         #[arg(long)]
         reason: Option<String>,
+    },
+    /// Stop the line: no rollout begins, everywhere or in one cluster, until `start`
+    Stop {
+        /// Every service of every cluster; else name one with --cluster
+        #[arg(long)]
+        everywhere: bool,
+        /// Why; everybody sees it in status, plan and explain
+        #[arg(long)]
+        reason: String,
+    },
+    /// End a stop
+    Start {
+        /// Every service of every cluster; else name one with --cluster
+        #[arg(long)]
+        everywhere: bool,
     },
     /// End a digest's quarantine: it may be deployed again
     Release {

@@ -10,6 +10,7 @@ use crate::id::{
     Architecture, ClusterName, DeploymentId, HookId, ImageDigest, ImageTag, ListenerArn, RepositoryName,
     RuleArn, ServiceArn, ServiceDeploymentArn, ServiceKey, TargetGroupArn, TaskDefinitionArn, Timestamp,
 };
+use crate::ledger::{Hold, StopScope};
 use crate::rollout_settings::RolloutSettings;
 use crate::spec::Percent;
 use crate::task_definition::TaskDefinition;
@@ -167,9 +168,18 @@ pub enum AlarmState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct Stops {
     /// Everything.
-    pub everywhere: Option<crate::ledger::Hold>,
+    pub everywhere: Option<Hold>,
     /// One cluster.
-    pub clusters: BTreeMap<ClusterName, crate::ledger::Hold>,
+    pub clusters: BTreeMap<ClusterName, Hold>,
+}
+
+impl Stops {
+    /// The stop that holds for a cluster, with its scope.
+    pub fn of(&self, cluster: &ClusterName) -> Option<(StopScope, &Hold)> {
+        let everywhere = self.everywhere.as_ref().map(|why| (StopScope::Everywhere, why));
+        let own = || self.clusters.get(cluster).map(|why| (StopScope::Cluster(cluster.clone()), why));
+        everywhere.or_else(own)
+    }
 }
 
 /// The scan of an image.

@@ -3,10 +3,13 @@
 //!
 //! Stored types carry [`SCHEMA`]; fields are added with a default, never renamed.
 
+mod waiting;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::waiting::{StopScope, Waiting, WaitsOn};
 use crate::id::{
     Actor, DeploymentId, FencingToken, ImageDigest, ImageTag, ListenerArn, RepositoryName, RuleArn,
     ServiceKey, TargetGroupArn, TaskDefinitionArn, Timestamp,
@@ -227,6 +230,9 @@ pub struct Marks {
     pub question: Option<Question>,
     /// What was made ready for a rollout that has not begun.
     pub prepared: Option<Prepared>,
+    /// What that rollout waits for, where nothing needs to look at it for a while.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
     /// Tasks that ran before rollouts, newest first, at most [`KEPT_TASKS`]: each digest's once.
     pub pre_deployed: Vec<PreDeployed>,
 }

@@ -5,6 +5,7 @@
 //! | a service's row | `service#<cluster>/<service>` | `state` | `rung` `answered` `token` `lease_until` (epoch ms) N, `lease_holder` `hold` `state` S (JSON), `quarantine` M of digest → S (JSON) |
 //! | a pass | the same | `pass#<rfc3339, ms>#<generation>#<ends or steps>` | `record` S (JSON), `ttl` N (epoch s) |
 //! | who follows a repository | `repository#<name>` | `service#<cluster>/<service>` | |
+//! | what people stopped | `stops` | `stops` | `everywhere` and `cluster#<cluster>` S (JSON) |
 //! | every service with a row's worth of history | `services` | `service#<cluster>/<service>` | |
 //!
 //! A row's attributes have three kinds of writers, and so are apart: doorbells add to `rung`,
@@ -27,7 +28,9 @@ mod item;
 mod lease;
 mod people;
 mod read;
+mod stops;
 
+use windlass_shared::facts::{FailureKind, Unreadable};
 use windlass_shared::id::{FencingToken, ServiceKey, Timestamp};
 use windlass_shared::ledger::ServiceRow;
 
@@ -130,5 +133,17 @@ impl Ledger {
 impl LedgerError {
     fn call(doing: impl Into<String>, source: Failure) -> Self {
         Self::Call { doing: doing.into(), source }
+    }
+
+    /// As the reason why a fact could not be read.
+    pub fn into_unreadable(self) -> Unreadable {
+        match self {
+            Self::Call { doing, source } => source.into_unreadable(doing),
+            other => Unreadable {
+                doing: "reading the ledger".to_owned(),
+                kind: FailureKind::Invalid,
+                detail: other.to_string(),
+            },
+        }
     }
 }

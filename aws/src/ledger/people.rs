@@ -78,7 +78,10 @@ impl Ledger {
 }
 
 /// Whether the update's condition held.
-async fn if_so(update: UpdateItemFluentBuilder, doing: impl Fn() -> String) -> Result<bool, LedgerError> {
+pub(super) async fn if_so(
+    update: UpdateItemFluentBuilder,
+    doing: impl Fn() -> String,
+) -> Result<bool, LedgerError> {
     match update.send().await {
         Ok(_) => Ok(true),
         Err(error) => match error.as_service_error() {

@@ -44,7 +44,7 @@ use windlass_shared::ledger::{RouteHint, ServiceRow};
 
 use self::content::Depth;
 use self::shelf::{Reading, Shelf};
-use crate::{Clients, Clock};
+use crate::{Clients, Clock, Ledger};
 
 pub use parameter::{delete_parameter, parameters, put_parameter};
 
@@ -64,6 +64,7 @@ pub struct Observer(Arc<Inner>);
 struct Inner {
     clients: Clients,
     clock: Clock,
+    ledger: Ledger,
     contents: Shelf<(RepositoryName, ImageDigest, Depth), ImageContent>,
     clusters: Shelf<ClusterName, ClusterFacts>,
     repositories: Shelf<RepositoryName, RepositoryFacts>,
@@ -92,10 +93,11 @@ pub fn route_hint(facts: &ServiceFacts) -> Option<RouteHint> {
 
 impl Observer {
     /// An observer with nothing kept.
-    pub fn new(clients: Clients, clock: Clock) -> Self {
+    pub fn new(clients: Clients, clock: Clock, ledger: Ledger) -> Self {
         Self(Arc::new(Inner {
             clients,
             clock,
+            ledger,
             contents: Shelf::new(CONTENTS, None),
             clusters: Shelf::new(NAMES, Some(CLUSTER_FRESH)),
             repositories: Shelf::new(NAMES, None),
@@ -105,6 +107,11 @@ impl Observer {
     /// The clients it reads with.
     pub fn clients(&self) -> &Clients {
         &self.0.clients
+    }
+
+    /// The ledger that it reads what people stopped from, and other services' rows.
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.0.ledger
     }
 
     /// Drives `meanwhile` to its end, and begins to read on the side what a pass over the push
@@ -138,7 +145,8 @@ impl Observer {
                 self.content(repository, digest, Depth::Platforms).await;
             }
         };
-        let rounds = rounds::read(self, key, row, hints, settings);
+        // Boxed: their type is deeper than the compiler follows.
+        let rounds = rounds::read(self, key, row, hints, settings).boxed();
         let (mut facts, cluster, ()) = futures::join!(rounds, self.cluster(&key.cluster), pushed);
         facts.cluster = cluster;
         facts

@@ -96,9 +96,10 @@ impl Reader<'_> {
         let Led { repository, query, task_definition, route } = &self.led;
         let family =
             task_definition.as_ref().map_or_else(|| desired::family(self.key), TaskDefinitionArn::family);
-        let (parameter, service, images, live, newest, early, ()) = join!(
+        let (parameter, service, stops, images, live, newest, early, ()) = join!(
             parameter::parameter(&clients.ssm, self.key),
             service::service(&clients.ecs, self.key),
+            self.observer.ledger().stops_fact(),
             async {
                 let query = query.clone()?;
                 let images = repository::images(&clients.ecr, &query).await;
@@ -124,6 +125,7 @@ impl Reader<'_> {
         );
         facts.parameter = parameter;
         facts.service = service;
+        facts.stops = stops;
         First { images, live, newest: (family, newest), route: early }
     }
 

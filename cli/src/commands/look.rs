@@ -45,7 +45,7 @@ impl Look {
                     | Note::Overdue { .. }
                     | Note::RouteWaits { .. }
                     | Note::Held { .. }
-            )
+            ) || matches!(note, Note::Gate(gate) if gate.holds_back())
         };
         !self.plan.steps.is_empty()
             || !self.plan.ledger.ended.is_empty()

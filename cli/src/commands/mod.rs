@@ -11,6 +11,7 @@ mod people;
 mod plan;
 mod spec;
 mod status;
+mod stop;
 
 use std::future::Future;
 
@@ -45,7 +46,14 @@ async fn with_account(command: Command, account: &Account, output: Output) -> Re
         Command::Status { services } => status::status(account, &services, output).await,
         Command::History { service, limit } => history::history(account, &service, limit, output).await,
         Command::Explain { service } => explain::explain(account, &service, output).await,
-        Command::Ring { service, reason } => people::ring(account, &service, reason, output).await,
+        Command::Ring { service, reason, force: false } => {
+            people::ring(account, &service, reason, output).await
+        }
+        Command::Ring { service, reason, force: true } => {
+            stop::force(account, &service, reason.unwrap_or_default(), output).await
+        }
+        Command::Stop { everywhere, reason } => stop::stop(account, everywhere, reason, output).await,
+        Command::Start { everywhere } => stop::start(account, everywhere, output).await,
         Command::Hold { service, reason } => people::hold(account, &service, reason, output).await,
         Command::Resume { service, reason } => people::resume(account, &service, reason, output).await,
         Command::Release { service, digest } => people::release(account, &service, &digest, output).await,

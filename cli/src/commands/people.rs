@@ -96,7 +96,7 @@ fn quarantined(row: &ServiceRow, typed: &str) -> Result<ImageDigest> {
     }
 }
 
-async fn bell(account: &Account, key: &ServiceKey, reason: Option<String>) -> Result<()> {
+pub(super) async fn bell(account: &Account, key: &ServiceKey, reason: Option<String>) -> Result<()> {
     let bell = Doorbell {
         cluster: key.cluster.clone(),
         service: key.service.clone(),
@@ -108,7 +108,7 @@ async fn bell(account: &Account, key: &ServiceKey, reason: Option<String>) -> Re
 }
 
 /// The write went through, the ring did not: both are told.
-fn rung_after(rung: Result<()>, done: &str) -> Result<()> {
+pub(super) fn rung_after(rung: Result<()>, done: &str) -> Result<()> {
     rung.map_err(|failure| failure.within(format!("{done}, but the doorbell did not ring")))
 }
 

@@ -1,5 +1,6 @@
 //! `windlass status`: every service in a line.
 
+use anyhow::Context as _;
 use serde::Serialize;
 use windlass_shared::deploy::Note;
 use windlass_shared::facts::Fact;
@@ -35,9 +36,11 @@ pub(super) async fn status(account: &Account, services: &[String], output: Outpu
     for key in &keys {
         lines.push(line(&Look::at(account, key).await?));
     }
-    output.data(&serde_json::json!({ "services": lines }), || {
+    let stops = account.ledger.stops().await.context("reading what is stopped")?;
+    output.data(&serde_json::json!({ "stops": stops, "services": lines }), || {
         let rows: Vec<_> = lines.iter().map(row).collect();
-        table(&["SERVICE", "IMAGE", "STATE", "TASKS", "IN FLIGHT", "HOLD", "LAST RELEASE"], &rows)
+        super::stop::told(&stops)
+            + &table(&["SERVICE", "IMAGE", "STATE", "TASKS", "IN FLIGHT", "HOLD", "LAST RELEASE"], &rows)
     })?;
     if lines.is_empty() {
         talk("Windlass knows no service: `windlass apply FILE`, or tag one with windlass:track");

@@ -60,9 +60,10 @@ impl App {
 
     /// With these clients and this clock.
     pub fn new(clients: Clients, clock: Clock, stack: Stack) -> Self {
+        let ledger = Ledger::new(clients.dynamo.clone(), stack.table.clone());
         Self {
-            ledger: Ledger::new(clients.dynamo.clone(), stack.table.clone()),
-            observer: Observer::new(clients.clone(), clock.clone()),
+            observer: Observer::new(clients.clone(), clock.clone(), ledger.clone()),
+            ledger,
             clients,
             clock,
             stack,

@@ -1,5 +1,6 @@
 //! The timer: every service that might need a pass, found by reads alone.
 
+use futures::FutureExt as _;
 use windlass_aws::{Hints, SweepFailure};
 use windlass_shared::deploy::{Triage, triage};
 use windlass_shared::facts::{Fact, Unreadable};
@@ -11,10 +12,13 @@ use crate::pass::Task;
 
 /// A task for each service that is not known to be quiet.
 pub(crate) async fn tasks(app: &App, cause: &str) -> Result<Vec<Task>, SweepFailure> {
-    let swept = app.observer.sweep(&app.stack.clusters, &app.ledger, &app.stack.settings).await?;
+    // Boxed as a trait object: its type is deeper than the compiler follows.
+    let sweep = app.observer.sweep(&app.stack.clusters, &app.ledger, &app.stack.settings).boxed();
+    let swept = sweep.await?;
+    let now = app.clock.now();
     let mut tasks = Vec::new();
     for glimpse in swept {
-        match triage(&glimpse.facts, glimpse.row.as_ref(), &app.stack.settings) {
+        match triage(&glimpse.facts, glimpse.row.as_ref(), &app.stack.settings, now) {
             Triage::Quiet | Triage::NotOurs => {}
             Triage::Pass(reason) => tasks.push(Task {
                 key: glimpse.facts.key.clone(),

@@ -9,7 +9,7 @@ use super::plan::{InFlightChange, Plan, RuleAction, Step};
 use super::route;
 use crate::facts::{Fact, ServiceFacts};
 use crate::id::{ContainerName, ImageDigest};
-use crate::ledger::ServiceRow;
+use crate::ledger::{InFlight, ServiceRow, StopScope};
 use crate::task_definition::{READ_ONLY, TaskDefinition};
 
 /// An invariant that a plan breaks.
@@ -21,6 +21,9 @@ pub enum Violation {
     /// A hold was passed over.
     #[error("it begins a rollout while a person holds the service")]
     Held,
+    /// A stop was passed over.
+    #[error("it begins a rollout while a person stopped {0}, and nobody ordered it")]
+    Stopped(StopScope),
     /// Law 7.
     #[error("law 7: the new revision differs from the live one in {0}, beside images of tracked containers")]
     Lossy(String),
@@ -110,6 +113,7 @@ fn rollouts(plan: &Plan, facts: &ServiceFacts, row: &ServiceRow, broken: &mut Ve
     }
     match &plan.ledger.in_flight {
         InFlightChange::Set(intent) => {
+            stopped(plan, intent, facts, row, broken);
             let mut why =
                 [&row.quarantine, &plan.ledger.quarantine].map(|all| all.get(&intent.digest)).into_iter();
             let is_bad = why.any(|why| why.is_some_and(|why| why.holds_under(&intent.spec)));
@@ -129,6 +133,23 @@ fn rollouts(plan: &Plan, facts: &ServiceFacts, row: &ServiceRow, broken: &mut Ve
         }
         Fact::Known(_) | Fact::Absent => {}
         Fact::Unreadable(_) | Fact::NotAsked => broken.push(Violation::CreatesUnseen),
+    }
+}
+
+/// A rollout that goes on already may, and so may one that a person ordered.
+fn stopped(
+    plan: &Plan,
+    intent: &InFlight,
+    facts: &ServiceFacts,
+    row: &ServiceRow,
+    broken: &mut Vec<Violation>,
+) {
+    let goes_on = row.state.in_flight.as_ref().is_some_and(|going| going.digest == intent.digest);
+    let marks = plan.ledger.marks.as_deref().unwrap_or(&row.state.marks);
+    let ordered = row.pending_bypass().is_some() || row.pending_rollback().is_some() || marks.pin.is_some();
+    let stop = facts.stops.known().and_then(|stops| stops.of(&facts.key.cluster));
+    if let (Some((scope, _)), false, false) = (stop, goes_on, ordered) {
+        broken.push(Violation::Stopped(scope));
     }
 }
 

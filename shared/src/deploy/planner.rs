@@ -77,7 +77,8 @@ impl<'a> Planner<'a> {
             going: None,
             quarantine: row.quarantine.clone(),
             settled: row.state.settled.clone(),
-            marks: row.state.marks.clone(),
+            // Whatever stood in the way is looked at anew.
+            marks: Marks { waiting: None, ..row.state.marks.clone() },
             approvals: Vec::new(),
         }
     }
@@ -385,6 +386,7 @@ impl<'a> Planner<'a> {
             ..self.in_flight_of(wanted, chosen, self.now)
         };
         self.ledger.in_flight = InFlightChange::Set(Box::new(intent));
+        self.used_up();
     }
 
     /// A rollout of the chosen image under the wanted spec, as far as both say.

@@ -155,6 +155,8 @@ fn leaves_open(note: &Note) -> bool {
         | Note::Quarantined { .. }
         | Note::NoImage { .. }
         | Note::NotTracked { .. }
+        // The mark of what it waits for says when to look again.
+        | Note::Held { .. }
         | Note::NotBuiltYet { refused: false, .. } => false,
         Note::SpecRefused { .. }
         | Note::LabelsRefused { .. }
@@ -169,7 +171,6 @@ fn leaves_open(note: &Note) -> bool {
         | Note::ImageGone { .. }
         | Note::WouldDowngrade { .. }
         | Note::NoTrackedContainer { .. }
-        | Note::Held { .. }
         | Note::RollingBack { .. }
         | Note::RouteTaken { .. }
         | Note::RouteWaits { .. }

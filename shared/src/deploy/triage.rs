@@ -10,9 +10,10 @@ use std::collections::BTreeMap;
 use super::settings::Settings;
 use super::wanted::wanted;
 use crate::deploy::report::Note;
-use crate::facts::{Fact, RolloutState, ServiceFacts};
+use crate::facts::{Fact, LiveService, RolloutState, ServiceFacts};
+use crate::id::Timestamp;
 use crate::image::{Policy, select};
-use crate::ledger::{ServiceRow, Settled, in_force};
+use crate::ledger::{ServiceRow, Settled, Waiting, WaitsOn, in_force};
 use crate::spec::Origin;
 
 /// What the sweep does with a service.
@@ -27,10 +28,10 @@ pub enum Triage {
     Pass(&'static str),
 }
 
-/// Judges one service. Of `facts` it reads `parameter`, `service`, `images` and (for
+/// Judges one service. Of `facts` it reads `parameter`, `service`, `images`, `stops` and (for
 /// services from labels) nothing more: their spec stands in the image, so they are judged
 /// by what the last pass settled.
-pub fn triage(facts: &ServiceFacts, row: Option<&ServiceRow>, settings: &Settings) -> Triage {
+pub fn triage(facts: &ServiceFacts, row: Option<&ServiceRow>, settings: &Settings, now: Timestamp) -> Triage {
     let Some(row) = row else { return unseen(facts, settings) };
     if row.rung > row.answered {
         return Triage::Pass("a ring was not answered");
@@ -41,6 +42,9 @@ pub fn triage(facts: &ServiceFacts, row: Option<&ServiceRow>, settings: &Setting
     if row.state.unfinished {
         return Triage::Pass("the last pass left something open");
     }
+    if still_waits(facts, row, settings, now) {
+        return Triage::Quiet;
+    }
     let Some(settled) = &row.state.settled else { return unseen(facts, settings) };
     // Nobody wants it any more, and a pass has seen so: there is nothing to look for.
     if row.state.repository.is_none() && unseen(facts, settings) == Triage::NotOurs {
@@ -50,6 +54,55 @@ pub fn triage(facts: &ServiceFacts, row: Option<&ServiceRow>, settings: &Setting
         return Triage::Pass("what is live is in quarantine");
     }
     moved(facts, settled).or_else(|| newer(facts, row, settled, settings)).unwrap_or(Triage::Quiet)
+}
+
+/// Whether what the last pass found in the way is there still, and all else as it was: a
+/// person's hold over five hundred services must not be a thousand writes a minute.
+fn still_waits(facts: &ServiceFacts, row: &ServiceRow, settings: &Settings, now: Timestamp) -> bool {
+    let Some(waiting) = &row.state.marks.waiting else { return false };
+    let stands = match waiting.on {
+        WaitsOn::Hold => row.hold.is_some(),
+        WaitsOn::Stop => facts.stops.known().is_some_and(|stops| stops.of(&facts.key.cluster).is_some()),
+        WaitsOn::Freeze | WaitsOn::Answer | WaitsOn::Upstream => true,
+    };
+    now < waiting.until
+        && stands
+        && !row.has_news_for(waiting, now)
+        && runs_the_same(facts, waiting)
+        && wants_the_same(facts, row, settings, waiting)
+}
+
+fn runs_the_same(facts: &ServiceFacts, waiting: &Waiting) -> bool {
+    match (&facts.service, &waiting.live) {
+        (Fact::Known(service), Some(live)) if service.status == "ACTIVE" => {
+            service.task_definition == *live && is_steady(service)
+        }
+        (Fact::Known(service), None) => service.status == "INACTIVE",
+        (Fact::Absent, None) => true,
+        (Fact::Known(_) | Fact::Absent | Fact::Unreadable(_) | Fact::NotAsked, _) => false,
+    }
+}
+
+fn wants_the_same(facts: &ServiceFacts, row: &ServiceRow, settings: &Settings, waiting: &Waiting) -> bool {
+    let Some(images) = facts.images.known() else { return false };
+    let chosen = match wanted(facts, settings) {
+        Ok(wanted) if wanted.origin != Origin::Labels => {
+            let spec = wanted.spec.fingerprint();
+            if spec != waiting.spec {
+                return false;
+            }
+            select(&wanted.spec.image.policy, images, &in_force(&row.quarantine, &spec)).chosen
+        }
+        Ok(_) | Err(_) => select(&Policy::Newest, images, &BTreeMap::new()).chosen,
+    };
+    chosen.is_some_and(|chosen| chosen.digest == waiting.digest)
+}
+
+fn is_steady(service: &LiveService) -> bool {
+    service.deployments.iter().all(|deployment| {
+        deployment.status == "PRIMARY"
+            && matches!(deployment.rollout, RolloutState::Completed | RolloutState::Unsaid)
+    })
 }
 
 fn unseen(facts: &ServiceFacts, settings: &Settings) -> Triage {
@@ -69,11 +122,7 @@ fn moved(facts: &ServiceFacts, settled: &Settled) -> Option<Triage> {
     if service.task_definition != settled.task_definition {
         return Some(Triage::Pass("somebody deployed another revision"));
     }
-    let is_steady = service.deployments.iter().all(|deployment| {
-        deployment.status == "PRIMARY"
-            && matches!(deployment.rollout, RolloutState::Completed | RolloutState::Unsaid)
-    });
-    (!is_steady).then_some(Triage::Pass("a deployment is under way"))
+    (!is_steady(service)).then_some(Triage::Pass("a deployment is under way"))
 }
 
 /// The spec or the wanted image is no longer what was settled.

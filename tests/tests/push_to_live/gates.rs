@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use windlass_shared::ledger::StopScope;
 use windlass_tests::{key, version};
 
 use super::update;
@@ -43,5 +44,58 @@ async fn by_the_spec_a_ringing_alarm_is_noted_in_the_release_and_lets_it_through
     let releases = stage.releases(&key("shop")).await;
     let approvals = &releases.last().unwrap().approvals;
     assert_eq!(approvals[0].what, "it begins although errors rings", "{releases:?}");
+    stage.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_holds_all_pushes_back_without_a_write_and_start_lets_them_go() {
+    let (mut stage, one) = update::shop(62).await;
+    stage.stop(&StopScope::Everywhere, "an incident").await;
+    let two = stage.push("shop", "latest", &version("2"));
+    stage.run_for(SWEPT).await;
+    stage.assert_live("shop", &one);
+    let report = stage.report(&key("shop")).await;
+    assert!(report.contains("everything is stopped by ann") && report.contains("an incident"), "{report}");
+    stage.sweeps_without_a_write().await;
+    stage.start(&StopScope::Everywhere).await;
+    stage.run_for(SWEPT).await;
+    stage.until_quiet().await;
+    stage.assert_live("shop", &two);
+    stage.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clusters_stop_is_passed_by_once_with_a_reason_that_stands_in_the_history() {
+    let (mut stage, _) = update::shop(63).await;
+    stage.stop(&StopScope::Cluster("main".into()), "an incident").await;
+    let two = stage.push("shop", "latest", &version("2"));
+    stage.run_for(Duration::from_secs(5)).await;
+    stage.force(&key("shop"), "this is the fix").await;
+    stage.until_quiet().await;
+    stage.assert_live("shop", &two);
+    let releases = stage.releases(&key("shop")).await;
+    let passed = &releases.last().unwrap().approvals[0];
+    assert_eq!(passed.what, "it passes by the stop of cluster main (an incident)");
+    assert_eq!((passed.order.by.as_str(), passed.order.reason.as_str()), ("bob", "this is the fix"));
+    let three = stage.push("shop", "latest", &version("3"));
+    stage.run_for(SWEPT).await;
+    stage.assert_live("shop", &two);
+    stage.start(&StopScope::Cluster("main".into())).await;
+    stage.run_for(SWEPT).await;
+    stage.until_quiet().await;
+    stage.assert_live("shop", &three);
+    stage.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_sweep_writes_nothing_for_a_held_service() {
+    let (mut stage, _) = update::shop(64).await;
+    stage.hold(&key("shop"), "the sale").await;
+    let two = stage.push("shop", "latest", &version("2"));
+    stage.run_for(Duration::from_secs(5)).await;
+    stage.sweeps_without_a_write().await;
+    stage.resume(&key("shop")).await;
+    stage.until_quiet().await;
+    stage.assert_live("shop", &two);
     stage.finish().await;
 }

@@ -1,29 +1,37 @@
-//! What stands before a rollout, in this order: a person's hold, what rings already.
+//! What stands before a rollout, in this order: a person's hold, a stop, what rings already.
 //!
 //! Each gate says nothing, or a reason and an end. What a gate lets through that a reviewer
-//! would ask about goes into the release's approvals.
+//! would ask about goes into the release's approvals. Where only a person or the clock can
+//! end the wait, the row says so ([`Waiting`]), and the sweep passes the service by.
+
+use jiff::SignedDuration;
 
 use super::{Planner, Stop};
 use crate::deploy::report::{GateNote, Note};
 use crate::deploy::wanted::Wanted;
 use crate::facts::{AlarmState, Fact};
-use crate::id::{Actor, ImageDigest};
-use crate::ledger::{Approval, Order};
+use crate::id::{Actor, ImageDigest, Timestamp};
+use crate::ledger::{Approval, Order, Waiting, WaitsOn};
 use crate::spec::RolloutSpec;
 use crate::spec::rollout::RingingAlarm;
+
+/// What waits is looked at again after this, though nothing rang: an event may be lost.
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(10);
 
 impl Planner<'_> {
     /// All gates. The first that says no ends the pass.
     pub(super) fn gates(&mut self, wanted: &Wanted, digest: &ImageDigest) -> Result<(), Stop> {
-        self.not_held(digest)?;
+        self.not_held(wanted, digest)?;
+        self.not_stopped(wanted, digest)?;
         if let Some(rollout) = &wanted.spec.rollout {
             self.alarms_are_quiet(rollout, digest)?;
         }
         Ok(())
     }
 
-    fn not_held(&mut self, digest: &ImageDigest) -> Result<(), Stop> {
+    fn not_held(&mut self, wanted: &Wanted, digest: &ImageDigest) -> Result<(), Stop> {
         let Some(hold) = &self.row.hold else { return Ok(()) };
+        self.waits(wanted, digest, WaitsOn::Hold, None);
         self.refuse(Note::Held {
             by: hold.by.clone(),
             reason: hold.reason.clone(),
@@ -32,8 +40,20 @@ impl Planner<'_> {
         })
     }
 
-    fn gate<T>(&mut self, note: GateNote) -> Result<T, Stop> {
-        self.refuse(Note::Gate(note))
+    fn not_stopped(&mut self, wanted: &Wanted, digest: &ImageDigest) -> Result<(), Stop> {
+        let Some(stops) = self.need(&self.facts.stops, "what people stopped")? else { return Ok(()) };
+        let Some((scope, why)) = stops.of(&self.facts.key.cluster) else { return Ok(()) };
+        if self.bypass(&format!("the stop of {scope} ({})", why.reason)) {
+            return Ok(());
+        }
+        self.waits(wanted, digest, WaitsOn::Stop, None);
+        self.gate(GateNote::Stopped {
+            scope: scope.to_string(),
+            by: why.by.clone(),
+            reason: why.reason.clone(),
+            since: why.at,
+            would: digest.clone(),
+        })
     }
 
     /// An alarm that rings before the rollout begins would tell nothing about it: ECS then
@@ -51,22 +71,64 @@ impl Planner<'_> {
         if ringing.is_empty() {
             return Ok(());
         }
+        let words = ringing.join(", ");
         match rollout.ringing_alarm.unwrap_or_default() {
+            RingingAlarm::Refuse if self.bypass(&format!("the alarm {words}, which rings")) => {}
             RingingAlarm::Refuse => {
-                self.gate(GateNote::AlarmRings { alarms: ringing, would: digest.clone() })
+                return self.gate(GateNote::AlarmRings { alarms: ringing, would: digest.clone() });
             }
-            RingingAlarm::Warn => {
-                self.approvals.push(Approval {
-                    what: format!("it begins although {} rings", ringing.join(", ")),
-                    order: Order {
-                        by: Actor::new("the spec"),
-                        reason: "rollout.ringing_alarm: warn".to_owned(),
-                        at: self.now,
-                    },
-                });
-                self.notes.push(Note::Gate(GateNote::AlarmIgnored { alarms: ringing }));
-                Ok(())
-            }
+            RingingAlarm::Warn => self.approvals.push(Approval {
+                what: format!("it begins although {words} rings"),
+                order: Order {
+                    by: Actor::new("the spec"),
+                    reason: "rollout.ringing_alarm: warn".to_owned(),
+                    at: self.now,
+                },
+            }),
         }
+        self.notes.push(Note::Gate(GateNote::AlarmIgnored { alarms: ringing }));
+        Ok(())
+    }
+
+    pub(super) fn gate<T>(&mut self, note: GateNote) -> Result<T, Stop> {
+        self.refuse(Note::Gate(note))
+    }
+
+    /// Whether a person lets the rollout pass by this. Who and why goes into the release.
+    fn bypass(&mut self, what: &str) -> bool {
+        match (self.row.bypass_at(self.now), self.row.pending_bypass()) {
+            (Some(order), _) => {
+                let what = format!("it passes by {what}");
+                self.approvals.push(Approval { what, order: order.clone() });
+                true
+            }
+            (None, Some(over)) => {
+                let note = GateNote::BypassOver { by: over.by.clone(), at: over.at };
+                self.notes.push(Note::Gate(note));
+                false
+            }
+            (None, None) => false,
+        }
+    }
+
+    /// A rollout begins: what was ordered and made ready for it is used up.
+    pub(super) fn used_up(&mut self) {
+        if let Some(order) = self.row.bypass_at(self.now) {
+            self.marks.done.bypass = Some(order.at);
+        }
+    }
+
+    /// Lets the sweep pass by until `until` at most, or until something is otherwise.
+    fn waits(&mut self, wanted: &Wanted, digest: &ImageDigest, on: WaitsOn, until: Option<Timestamp>) {
+        let soon = self.now.saturating_add(LOOK_AGAIN).unwrap_or(Timestamp::MAX);
+        let service = self.facts.service.known().filter(|service| service.status != "INACTIVE");
+        self.marks.waiting = Some(Waiting {
+            on,
+            digest: digest.clone(),
+            spec: wanted.spec.fingerprint(),
+            live: service.map(|service| service.task_definition.clone()),
+            answered: self.row.answered_at(),
+            until: until.unwrap_or(soon).min(soon),
+        });
     }
 }

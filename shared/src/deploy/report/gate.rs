@@ -23,6 +23,13 @@ pub enum GateNote {
         /// What would be rolled out.
         would: ImageDigest,
     },
+    /// A bypass was ordered too long ago.
+    BypassOver {
+        /// Who ordered it.
+        by: Actor,
+        /// When.
+        at: Timestamp,
+    },
     /// Alarms of the spec ring before the rollout begins.
     AlarmRings {
         /// Which.
@@ -47,15 +54,24 @@ impl GateNote {
     pub fn needs_a_person(&self) -> bool {
         match self {
             Self::Stopped { .. } | Self::AlarmRings { .. } | Self::AlarmMissing { .. } => true,
-            Self::AlarmIgnored { .. } => false,
+            Self::AlarmIgnored { .. } | Self::BypassOver { .. } => false,
         }
     }
 
-    /// Whether the sweep should look again although nothing rings.
-    pub fn leaves_open(&self) -> bool {
+    /// Whether a rollout would begin but for this.
+    pub fn holds_back(&self) -> bool {
         match self {
             Self::Stopped { .. } | Self::AlarmRings { .. } | Self::AlarmMissing { .. } => true,
-            Self::AlarmIgnored { .. } => false,
+            Self::AlarmIgnored { .. } | Self::BypassOver { .. } => false,
+        }
+    }
+
+    /// Whether the sweep should look again although nothing rings: not where the row says
+    /// what it waits for ([`crate::ledger::Waiting`]).
+    pub fn leaves_open(&self) -> bool {
+        match self {
+            Self::AlarmRings { .. } | Self::AlarmMissing { .. } => true,
+            Self::Stopped { .. } | Self::AlarmIgnored { .. } | Self::BypassOver { .. } => false,
         }
     }
 }
@@ -68,6 +84,12 @@ impl fmt::Display for GateNote {
                 "held: {scope} is stopped by {by} since {since} ({reason}); would roll out {}; `windlass start` ends it, `windlass ring SERVICE --force --reason …` passes it by once",
                 would.short()
             ),
+            Self::BypassOver { by, at } => {
+                write!(
+                    f,
+                    "noted: the bypass that {by} ordered at {at} is over: it holds for an hour; order it again"
+                )
+            }
             Self::AlarmRings { alarms, would } => write!(
                 f,
                 "waiting: {} rings before the rollout of {} begins, and would say nothing of it; it begins once that is quiet, or with `rollout.ringing_alarm: warn`, or by `windlass ring SERVICE --force --reason …`",

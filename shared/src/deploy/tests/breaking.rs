@@ -3,8 +3,8 @@
 use super::world::{World, digest, image_of, revision};
 use crate::deploy::plan::InFlightChange;
 use crate::deploy::{Step, Violation, check};
-use crate::facts::Fact;
-use crate::ledger::{Hold, Quarantine};
+use crate::facts::{Fact, Stops};
+use crate::ledger::{Hold, Quarantine, StopScope};
 
 #[test]
 fn each_broken_rule_is_named() {
@@ -14,6 +14,11 @@ fn each_broken_rule_is_named() {
     let mut held = world.row.clone();
     held.hold = Some(Hold { by: "ann".into(), reason: "x".into(), at: world.now });
     assert_eq!(check(&sound, &world.facts, &held), [Violation::Held]);
+
+    let mut stopped = world.facts.clone();
+    let why = Hold { by: "ann".into(), reason: "x".into(), at: world.now };
+    stopped.stops = Fact::Known(Stops { everywhere: Some(why), ..Stops::default() });
+    assert_eq!(check(&sound, &stopped, &world.row), [Violation::Stopped(StopScope::Everywhere)]);
 
     let mut failed = world.row.clone();
     failed

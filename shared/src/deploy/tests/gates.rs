@@ -1,8 +1,11 @@
 //! What stands before a rollout.
 
-use super::world::{World, digest};
-use crate::facts::{AlarmState, Fact};
-use crate::ledger::InFlight;
+use std::collections::BTreeMap;
+
+use super::world::{World, at, digest};
+use crate::deploy::{Triage, record, triage};
+use crate::facts::{AlarmState, Fact, FailureKind, Stops, Unreadable};
+use crate::ledger::{Hold, InFlight, Order, ServiceRow};
 
 fn with_alarm(state: Fact<AlarmState>, rollout: &str) -> World {
     let spec = format!("image: {{repository: shop}}\nrollout: {{alarms: [errors]{rollout}}}");
@@ -42,4 +45,111 @@ fn quiet_or_without_data_it_begins_and_a_missing_alarm_is_told() {
     let missing = with_alarm(Fact::Absent, ", ringing_alarm: warn");
     assert_eq!(begun(&missing), None);
     insta::assert_snapshot!(said(&missing), @"refused: alarm errors does not exist; create it, or correct rollout.alarms");
+}
+
+fn hold(minute: i64) -> Hold {
+    Hold { by: "ann".into(), reason: "the shop is on fire".into(), at: at(minute) }
+}
+
+fn stopped(stops: Stops) -> World {
+    let mut world = World::tracked("shop:latest").image('b', "v2", 50);
+    world.facts.stops = Fact::Known(stops);
+    world
+}
+
+fn everywhere() -> Stops {
+    Stops { everywhere: Some(hold(55)), ..Stops::default() }
+}
+
+fn cluster(name: &str) -> Stops {
+    Stops { clusters: BTreeMap::from([(name.into(), hold(55))]), ..Stops::default() }
+}
+
+#[test]
+fn a_stop_holds_everywhere_or_in_its_cluster_alone() {
+    assert_eq!(begun(&stopped(everywhere())), None);
+    insta::assert_snapshot!(said(&stopped(cluster("main"))), @"held: cluster main is stopped by ann since 2026-01-01T00:55:00Z (the shop is on fire); would roll out bbbbbbbbbbbb; `windlass start` ends it, `windlass ring SERVICE --force --reason …` passes it by once");
+    assert!(begun(&stopped(cluster("staging"))).is_some());
+    let mut open = stopped(Stops::default());
+    open.facts.stops = Fact::Unreadable(Unreadable {
+        doing: "reading what is stopped".into(),
+        kind: FailureKind::Throttled,
+        detail: "slow down".into(),
+    });
+    assert_eq!(begun(&open), None, "what cannot be read may be a stop");
+}
+
+/// The row after the pass, as the sweep finds it.
+fn left(world: &World) -> World {
+    let plan = world.plan();
+    let mut row = world.row.clone();
+    row.state = record::after(record::intent(&row.state, &plan, world.now), &plan, &record::Made::default());
+    World { facts: world.facts.clone(), row, settings: world.settings.clone(), now: world.now }
+}
+
+fn judged(world: &World) -> Triage {
+    triage(&world.facts, Some(&world.row), &world.settings, world.now)
+}
+
+#[test]
+fn the_sweep_passes_a_stopped_service_by_until_something_is_otherwise() {
+    let waits = || left(&stopped(everywhere()));
+    assert_eq!(judged(&waits()), Triage::Quiet);
+    let passes = |change: &dyn Fn(&mut World)| {
+        let mut world = waits();
+        change(&mut world);
+        assert!(matches!(judged(&world), Triage::Pass(_)), "{:?}", judged(&world));
+    };
+    passes(&|world| world.facts.stops = Fact::Known(Stops::default()));
+    passes(&|world| world.now = at(71));
+    passes(&|world| world.row.rung += 1);
+    passes(&|world| world.row.orders.bypass = Some(bypass(60)));
+    passes(&|world| world.service().task_definition = "other:9".into());
+    passes(&|world| {
+        world.service().tags.insert("windlass:track".into(), "shop:semver=1.x".into());
+    });
+    let pushed = waits().image('c', "v3", 60);
+    assert!(matches!(judged(&pushed), Triage::Pass(_)));
+    let held = |minute| {
+        let mut world = World::tracked("shop:latest").image('b', "v2", 50);
+        world.row.hold = Some(hold(minute));
+        left(&world)
+    };
+    assert_eq!(judged(&held(55)), Triage::Quiet);
+    assert!(matches!(
+        judged(&World { row: ServiceRow { hold: None, ..held(55).row }, ..held(55) }),
+        Triage::Pass(_)
+    ));
+}
+
+fn bypass(minute: i64) -> Order {
+    Order { by: "bob".into(), reason: "the fix".into(), at: at(minute) }
+}
+
+#[test]
+fn a_bypass_passes_one_rollout_by_and_stands_in_its_release() {
+    let mut world = stopped(everywhere());
+    world.row.orders.bypass = Some(bypass(58));
+    let plan = world.plan();
+    let done = plan.ledger.marks.as_ref().unwrap().done.bypass;
+    assert_eq!(done, Some(at(58)));
+    let release = begun(&world).unwrap();
+    insta::assert_snapshot!(format!("{}, says {}: {}", release.approvals[0].what, release.approvals[0].order.by, release.approvals[0].order.reason), @"it passes by the stop of everything (the shop is on fire), says bob: the fix");
+    world.row.state.marks.done.bypass = done;
+    assert_eq!(begun(&world), None, "it is used up");
+}
+
+#[test]
+fn a_bypass_is_over_after_an_hour_and_passes_no_hold() {
+    let mut late = stopped(everywhere());
+    late.row.orders.bypass = Some(bypass(0));
+    assert_eq!(begun(&late), None);
+    insta::assert_snapshot!(said(&late), @"
+    noted: the bypass that bob ordered at 2026-01-01T00:00:00Z is over: it holds for an hour; order it again
+    held: everything is stopped by ann since 2026-01-01T00:55:00Z (the shop is on fire); would roll out bbbbbbbbbbbb; `windlass start` ends it, `windlass ring SERVICE --force --reason …` passes it by once
+    ");
+    let mut held = World::tracked("shop:latest").image('b', "v2", 50);
+    held.row.hold = Some(hold(55));
+    held.row.orders.bypass = Some(bypass(58));
+    assert_eq!(begun(&held), None);
 }

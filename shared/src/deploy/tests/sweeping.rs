@@ -6,7 +6,7 @@ use crate::facts::Fact;
 use crate::ledger::{Quarantine, ServiceRow};
 
 fn judged(world: &World, row: &ServiceRow) -> Triage {
-    triage(&world.facts, Some(row), &world.settings)
+    triage(&world.facts, Some(row), &world.settings, world.now)
 }
 
 #[test]
