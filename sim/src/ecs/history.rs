@@ -201,6 +201,14 @@ fn revision(world: &World, service: &Service, revision: &Revision) -> Value {
         Some(json!({ "containerName": it.name, "image": it.image, "imageDigest": digest }))
     });
     output["containerImages"] = images.collect();
+    let balancers = revision.load_balancers.iter().map(|it| {
+        let mut resolved = json!({ "targetGroupArn": it.group });
+        if let Some(advanced) = &it.advanced {
+            resolved["productionListenerRule"] = json!(advanced.production);
+        }
+        resolved
+    });
+    output["resolvedConfiguration"] = json!({ "loadBalancers": balancers.collect::<Vec<_>>() });
     output
 }
 
