@@ -145,6 +145,9 @@ pub struct Verdict {
     pub findings: Vec<String>,
     /// When.
     pub at: Timestamp,
+    /// When this stage's verdict was first asked for: an undecided one has its time from then.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
 }
 
 /// What a verification came to.

@@ -13,6 +13,7 @@
 //! | [`facts`] | what was observed: `Known`, `Absent` or `Unreadable` |
 //! | [`ledger`] | what is remembered: the row of a service, the items of its history |
 //! | [`deploy`] | the deploy pass: facts + spec + row + now → plan, checked |
+//! | [`verify`] | the verdict on a new revision: who asks, what is looked at, what it comes to |
 
 pub mod deploy;
 pub mod event;
@@ -24,3 +25,4 @@ pub mod names;
 pub mod rollout_settings;
 pub mod spec;
 pub mod task_definition;
+pub mod verify;

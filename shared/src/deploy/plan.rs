@@ -317,6 +317,13 @@ pub struct VerdictWanted {
     pub target_groups: Option<(TargetGroupArn, TargetGroupArn)>,
 }
 
+impl VerdictWanted {
+    /// The event's `source`, as `PutEvents` and the rule have it.
+    pub const SOURCE: &str = "windlass";
+    /// The event's `detail-type`.
+    pub const DETAIL_TYPE: &str = "Windlass Verdict Wanted";
+}
+
 /// A target group to make.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetGroupSpec {

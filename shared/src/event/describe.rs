@@ -108,6 +108,7 @@ impl Incoming {
                 after(", and refused: ", it.exception.as_ref())
             ),
             Event::Schedule => "the timer".to_owned(),
+            Event::VerdictWanted(it) => format!("verdict on {} wanted: {}", it.key, it.stage),
             Event::Doorbell(it) => format!(
                 "doorbell of {}{}{}",
                 it.key(),

@@ -64,6 +64,8 @@ pub use unknown::UnknownPart;
 
 use serde::Serialize;
 
+use crate::deploy::plan::VerdictWanted;
+
 /// An event that was read.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Incoming {
@@ -120,6 +122,8 @@ pub enum Event {
     Schedule,
     /// `Windlass Doorbell`: rung by hand.
     Doorbell(Doorbell),
+    /// `Windlass Verdict Wanted`: a pass asks for the verdict on its canary.
+    VerdictWanted(Box<VerdictWanted>),
     /// An event of a kind that Windlass does not use.
     Unknown {
         /// Who sent it.

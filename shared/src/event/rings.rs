@@ -156,7 +156,7 @@ fn rings(incoming: &Incoming) -> Result<Rings, Silence> {
         Event::ParameterChange(change) => parameter(change),
         Event::Schedule => Ok(Rings::Sweep),
         Event::Doorbell(bell) => Ok(Rings::Service(bell.key())),
-        Event::LifecycleHook(_) => Err(Silence::ForAnother(Function::Verify)),
+        Event::LifecycleHook(_) | Event::VerdictWanted(_) => Err(Silence::ForAnother(Function::Verify)),
         Event::Alarm(_) | Event::AlarmAction(_) => Err(Silence::ForAnother(Function::Scale)),
         Event::EcsContainerInstance(_)
         | Event::AutoScalingLifecycle(_)

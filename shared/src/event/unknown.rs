@@ -89,7 +89,11 @@ fn words_of(event: &Event) -> Vec<(&'static str, &dyn Word)> {
         ],
         Event::SpotWarning(it) => vec![("detail.instance-action", &it.action)],
         Event::ParameterChange(it) => vec![("detail.operation", &it.operation)],
-        Event::Rebalance(_) | Event::Schedule | Event::Doorbell(_) | Event::Unknown { .. } => Vec::new(),
+        Event::Rebalance(_)
+        | Event::Schedule
+        | Event::Doorbell(_)
+        | Event::VerdictWanted(_)
+        | Event::Unknown { .. } => Vec::new(),
     }
 }
 

@@ -63,6 +63,9 @@ impl ServiceSpec {
             let key: Result<ServiceKey, _> = after.service.parse();
             checks.need(key.is_ok(), "service", "wants `cluster/service`: both short names, one slash");
         });
+        within(checks, "verify", verify.as_ref(), |verify, checks| {
+            verify.check_with(rollout.as_ref(), route.as_ref(), checks);
+        });
         self.check_across(checks);
     }
 

@@ -9,11 +9,12 @@ use serde::{Deserialize, Serialize};
 use super::check::{DAY_MINUTES, check_alarms, check_variables, is_ecs_name, within};
 use super::number::Percent;
 use super::problem::Checks;
-use super::route::check_statuses;
+use super::rollout::{OnTimeout, RolloutSpec, Strategy};
+use super::route::{RouteSpec, check_statuses};
 use crate::id::ContainerName;
 
 /// What a new revision must show before it gets all requests.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct VerifySpec {
     /// Requests to it, and the answers wanted.
@@ -25,6 +26,23 @@ pub struct VerifySpec {
     /// The new revision's requests against the old one's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compare: Option<CompareSpec>,
+    /// Minutes for which an undecided verdict (too few requests, something that could not be
+    /// read) is asked for again, at each stage.
+    pub timeout_minutes: u32,
+    /// What becomes of it then.
+    pub on_timeout: OnTimeout,
+}
+
+impl Default for VerifySpec {
+    fn default() -> Self {
+        Self {
+            http: Vec::new(),
+            alarms: Vec::new(),
+            compare: None,
+            timeout_minutes: 30,
+            on_timeout: OnTimeout::Rollback,
+        }
+    }
 }
 
 /// A request, and the answer wanted.
@@ -144,7 +162,7 @@ pub struct After {
 
 impl VerifySpec {
     pub(super) fn check_into(&self, checks: &mut Checks) {
-        let Self { http, alarms, compare } = self;
+        let Self { http, alarms, compare, timeout_minutes, on_timeout: _ } = self;
         let has_any = !http.is_empty() || !alarms.is_empty() || compare.is_some();
         checks.need(has_any, "", "verifies nothing: give it `http`, `alarms` or `compare`");
         checks.each("http", http, |checks, check| check.check_into(checks));
@@ -159,13 +177,97 @@ impl VerifySpec {
             );
             checks.need(*min_requests > 0, "min_requests", "wants at least 1");
         });
+        checks.range("timeout_minutes", *timeout_minutes, 1..=DAY_MINUTES);
     }
+}
+
+impl VerifySpec {
+    /// What the strategy and the route make possible.
+    ///
+    /// 1. In a rolling update old and new tasks stand in one target group: no request and no
+    ///    number tells which of them answered. ECS's own alarms see as much.
+    /// 2. A request reaches the new revision, and only it, by the test route's header.
+    /// 3. What is sent must be literal: a pattern is no header's value and no host.
+    pub(super) fn check_with(
+        &self,
+        rollout: Option<&RolloutSpec>,
+        route: Option<&RouteSpec>,
+        checks: &mut Checks,
+    ) {
+        let rolling = rollout.is_none_or(|rollout| rollout.strategy == Strategy::Rolling);
+        checks.need(
+            !rolling,
+            "",
+            "a rolling update mixes old and new tasks behind one target group, so that nothing can be verified of \
+             the new ones alone: use `rollout.strategy: blue_green`, `canary` or `linear`, or let ECS watch alarms \
+             with `rollout.alarms`",
+        );
+        if rolling || self.http.is_empty() {
+            return;
+        }
+        let test = rollout.and_then(|rollout| rollout.test_route.as_ref());
+        checks.need(
+            route.is_some() && test.is_some(),
+            "http",
+            "requests reach the new revision by the test route alone: add \
+             `rollout.test_route: {header: x-canary, values: [\"yes\"]}` (and a `route`)",
+        );
+        let literal = |values: &[String]| values.iter().any(|value| !value.contains(['*', '?']));
+        checks.need(
+            test.is_none_or(|test| literal(&test.values)),
+            "http",
+            "wants a value without wildcards in `rollout.test_route.values`: it is sent",
+        );
+        let Some(route) = route else { return };
+        checks.each("http", &self.http, |checks, check| {
+            let has_host = check.host.is_some() || route.hosts.is_empty() || literal(&route.hosts);
+            checks.need(
+                has_host,
+                "host",
+                "all of the route's hosts are patterns: say which one is asked for",
+            );
+            let path = check.path.split('?').next().unwrap_or_default();
+            let reaches = |paths: &[String]| paths.is_empty() || paths.iter().any(|it| matches(it, path));
+            let rules = route.rules.iter().map(|rule| rule.paths.as_slice());
+            let reached = std::iter::once(route.paths.as_slice()).chain(rules).any(reaches);
+            checks.need(
+                reached,
+                "path",
+                "none of the route's paths matches it: the request would not reach the service",
+            );
+        });
+    }
+}
+
+/// The load balancer's `*` and `?`, case-sensitive as paths are.
+fn matches(pattern: &str, text: &str) -> bool {
+    let glob = globset::GlobBuilder::new(&pattern.replace(['[', ']', '{', '}', '\\', '!'], "?"))
+        .literal_separator(false)
+        .build();
+    glob.is_ok_and(|glob| glob.compile_matcher().is_match(text))
+}
+
+fn is_header(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
 impl HttpCheck {
     fn check_into(&self, checks: &mut Checks) {
-        let Self { path, host: _, headers: _, status, body, max_latency_ms, tries } = self;
+        let Self { path, host: _, headers, status, body, max_latency_ms, tries } = self;
         checks.text("path", path, 2048);
+        let is_uri = path.bytes().all(|b| b.is_ascii_graphic());
+        checks.need(is_uri, "path", "wants a path as it is sent: no spaces, other letters as `%C3%A4`");
+        for (name, value) in headers {
+            let is_one =
+                !name.eq_ignore_ascii_case("host") && is_header(name) && !value.contains(char::is_control);
+            checks.need(
+                is_one,
+                "headers",
+                format!(
+                    "`{name}` wants a header's name and a value in one line; `host` is a key of the check"
+                ),
+            );
+        }
         checks.need(path.starts_with('/'), "path", "wants a path that begins with `/`");
         if let Err(detail) = check_statuses(status, 100..=599) {
             checks.refuse("status", detail);

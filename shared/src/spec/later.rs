@@ -18,7 +18,7 @@ impl ServiceSpec {
             network: _,
             route,
             rollout,
-            verify,
+            verify: _,
             pre_deploy,
             scan,
             scaling,
@@ -26,7 +26,6 @@ impl ServiceSpec {
             after,
         } = self;
         let sections = [
-            ("verify", verify.is_some()),
             ("pre_deploy", pre_deploy.is_some()),
             ("scan", scan.is_some()),
             ("freeze", !freeze.is_empty()),
@@ -112,7 +111,6 @@ mod tests {
             ("route.rewrites", "route: {paths: [/a], rewrites: [{of: url, regex: a, replace: b}]}"),
             ("route.weights", "route: {paths: [/a], weights: {b: 1}}"),
             ("route.stickiness", "route: {paths: [/a], stickiness: {duration_secs: 60}}"),
-            ("verify", "verify: {alarms: [a]}"),
             ("pre_deploy", "pre_deploy: {command: [migrate]}"),
             ("scan", "scan: {max_severity: medium}"),
             ("freeze", "freeze: [{start: 0 0 * * *, minutes: 5}]"),

@@ -43,7 +43,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use freeze::{Cron, FreezeWindow, TimeZoneName};
-pub use gates::{After, HttpCheck, PreDeploySpec, ScanGate, Severity, VerifySpec};
+pub use gates::{After, CompareSpec, HttpCheck, PreDeploySpec, ScanGate, Severity, VerifySpec};
 pub use labels::{GuardRails, LabelProblem, LabelRefusal, from_labels};
 pub use number::{Finite, Percent};
 pub use problem::{Problem, ProblemKind, SpecError};

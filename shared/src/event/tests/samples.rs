@@ -98,6 +98,7 @@ fn there_is_a_sample_of_every_kind() {
         "schedule",
         "spot_warning",
         "unknown",
+        "verdict_wanted",
     ];
     assert_eq!(kinds, all.into_iter().map(str::to_owned).collect());
 }
