@@ -1,7 +1,9 @@
-//! A doorbell rung by a person: one event on the default bus, which the stack's rule
-//! `RungByHand` hands to the function.
+//! Windlass's own events: a doorbell, and the question for a verdict. One event each on the
+//! default bus, which the stack's rules hand to its functions.
 
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use serde::Serialize;
+use windlass_shared::deploy::plan::VerdictWanted;
 use windlass_shared::event::Doorbell;
 
 use crate::error::Failure;
@@ -11,13 +13,24 @@ const ACTION: &str = "events:PutEvents";
 /// Puts the doorbell on the bus. That it is there does not say that a rule takes it: the
 /// service's row does, where `rung` grows.
 pub async fn ring(events: &aws_sdk_eventbridge::Client, bell: &Doorbell) -> Result<(), Failure> {
-    let detail = serde_json::to_string(bell)
+    put(events, Doorbell::SOURCE, Doorbell::DETAIL_TYPE, bell).await
+}
+
+/// Asks `functions/verify` for a verdict.
+pub(crate) async fn ask(events: &aws_sdk_eventbridge::Client, wanted: &VerdictWanted) -> Result<(), Failure> {
+    put(events, VerdictWanted::SOURCE, VerdictWanted::DETAIL_TYPE, wanted).await
+}
+
+async fn put<T: Serialize>(
+    events: &aws_sdk_eventbridge::Client,
+    source: &str,
+    detail_type: &str,
+    detail: &T,
+) -> Result<(), Failure> {
+    let detail = serde_json::to_string(detail)
         .map_err(|error| Failure::of_code(ACTION, Some("InvalidArgument"), &error.to_string()))?;
-    let entry = PutEventsRequestEntry::builder()
-        .source(Doorbell::SOURCE)
-        .detail_type(Doorbell::DETAIL_TYPE)
-        .detail(detail)
-        .build();
+    let entry =
+        PutEventsRequestEntry::builder().source(source).detail_type(detail_type).detail(detail).build();
     let sent = events.put_events().entries(entry).send().await;
     let put = sent.map_err(|error| Failure::new(ACTION, &error))?;
     // Refused entries come with HTTP 200.

@@ -14,6 +14,7 @@
 //! | [`sweep`] | every service, at a glance: by the ten and by the hundred |
 //! | [`apply`] | a plan's steps: precheck → act → verify |
 //! | [`by_hand`] | a doorbell rung by a person |
+//! | [`verify`] | what a verdict takes: requests, alarms, metrics, ECS's own record of the rollout |
 //! | [`ledger`] | the DynamoDB table: rows, leases, history, the doorbell index |
 
 #![allow(
@@ -30,6 +31,7 @@ pub mod ledger;
 pub mod lossless;
 pub mod observe;
 pub mod sweep;
+pub mod verify;
 
 pub use apply::apply;
 pub use clients::{Clients, ClientsError};
@@ -38,3 +40,4 @@ pub use error::Failure;
 pub use ledger::{Lease, Ledger, LedgerError, Released, RingResult, StateWrite};
 pub use observe::{Hints, Observer};
 pub use sweep::{Glimpse, SweepFailure};
+pub use verify::Verifier;

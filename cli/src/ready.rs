@@ -1,5 +1,5 @@
 //! The embedded AWS, ready: a cluster with two instances, a load balancer with a listener,
-//! the stack of `template.yaml`, and the function's real binary.
+//! the stack of `template.yaml`, and the functions' real binaries.
 //!
 //! What `windlass local` and `windlass demo` both stand on. It knows how an account is set
 //! up before Windlass comes to it, and nothing of what Windlass does then.
@@ -45,13 +45,17 @@ impl Ready {
     /// Starts it.
     pub(crate) async fn start(start: Start) -> Result<Self> {
         let world = Config { start: now(), ..Config::default() };
-        let function = world::function_name(&world)?;
+        let function = world::function_name(&world, world::DEPLOY)?;
+        let verify = world::function_name(&world, world::VERIFY)?;
         let config = LocalConfig {
             port: start.port,
             alb_port: start.alb_port,
             speed: start.speed,
             state_dir: start.state,
-            functions: vec![FunctionProcess::new(&function, binary::deploy()?)],
+            functions: vec![
+                FunctionProcess::new(&function, binary::of("deploy")?),
+                FunctionProcess::new(verify, binary::of("verify")?),
+            ],
             world,
         };
         let local = Local::start_with(config, world::prepare).await.context("starting the embedded AWS")?;

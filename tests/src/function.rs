@@ -1,4 +1,4 @@
-//! The deploy function on the stage: what Lambda does around `windlass_deploy::handle`.
+//! The functions on the stage: what Lambda does around their `handle`.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -38,20 +38,11 @@ pub fn timestamp(at: windlass_sim::Time) -> Timestamp {
     i64::try_from(at.0).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or(Timestamp::MAX)
 }
 
-/// Registers the function `name` of the stack: its environment is the one that
-/// `template.yaml` gave it.
+/// Registers the deploy function under its `name` in the stack: its environment is the one
+/// that `template.yaml` gave it.
 pub fn register(door: &InProcess, name: &str, retries: Retries) {
-    let (environment, region) = door.with(|world| {
-        let function =
-            world.lambda.function(name).unwrap_or_else(|| panic!("the stack has no function {name}"));
-        (function.environment.clone(), world.config.region.clone())
-    });
-    let sandboxes = Arc::new(Sandboxes {
-        idle: Mutex::new(Vec::new()),
-        stack: stack(name, &region, &environment),
-        clients: clients(door.connector(), &region, &lambda::access_key(name), retries),
-        clock: clock(door),
-    });
+    let (clients, clock, stack) = surroundings(door, name, retries);
+    let sandboxes = Sandboxes::new(move || App::new(clients.clone(), clock.clone(), stack.clone()));
     door.register(name, move |invocation| {
         let sandboxes = Arc::clone(&sandboxes);
         async move {
@@ -64,6 +55,29 @@ pub fn register(door: &InProcess, name: &str, retries: Retries) {
             ended.map_err(|error| error.to_string())
         }
     });
+}
+
+/// Registers the verify function.
+pub fn register_verify(door: &InProcess, name: &str, retries: Retries) {
+    let (clients, clock, stack) = surroundings(door, name, retries);
+    let make = move || windlass_verify::App::new(clients.clone(), clock.clone(), stack.clone(), None);
+    let sandboxes = Sandboxes::new(make);
+    door.register(name, move |invocation| {
+        let sandboxes = Arc::clone(&sandboxes);
+        async move {
+            let app = sandboxes.take();
+            let ended = verify(&app, &invocation.payload).await;
+            sandboxes.give_back(app);
+            ended.map_err(|error| error.to_string())
+        }
+    });
+}
+
+fn verify<'a>(
+    app: &'a windlass_verify::App,
+    event: &'a Value,
+) -> BoxFuture<'a, Result<Value, windlass_verify::HandleError>> {
+    windlass_verify::handle(app, event).boxed()
 }
 
 /// Boxed where all borrows have one lifetime: the compiler proves `Send` only there.
@@ -85,21 +99,35 @@ pub fn stack(function: &str, region: &str, environment: &BTreeMap<String, String
     read.unwrap_or_else(|error| panic!("the template's environment: {error}"))
 }
 
-/// Lambda's sandboxes: one invocation at a time in each, kept warm between them.
-struct Sandboxes {
-    idle: Mutex<Vec<App>>,
-    stack: Stack,
-    clients: Clients,
-    clock: Clock,
+/// What a function of the stack is given: its environment is the one that `template.yaml`
+/// gave it.
+fn surroundings(door: &InProcess, name: &str, retries: Retries) -> (Clients, Clock, Stack) {
+    let (environment, region) = door.with(|world| {
+        let function =
+            world.lambda.function(name).unwrap_or_else(|| panic!("the stack has no function {name}"));
+        (function.environment.clone(), world.config.region.clone())
+    });
+    let clients = clients(door.connector(), &region, &lambda::access_key(name), retries);
+    (clients, clock(door), stack(name, &region, &environment))
 }
 
-impl Sandboxes {
-    fn take(&self) -> App {
-        let warm = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        warm.unwrap_or_else(|| App::new(self.clients.clone(), self.clock.clone(), self.stack.clone()))
+/// Lambda's sandboxes: one invocation at a time in each, kept warm between them.
+struct Sandboxes<A> {
+    idle: Mutex<Vec<A>>,
+    make: Box<dyn Fn() -> A + Send + Sync>,
+}
+
+impl<A> Sandboxes<A> {
+    fn new(make: impl Fn() -> A + Send + Sync + 'static) -> Arc<Self> {
+        Arc::new(Self { idle: Mutex::new(Vec::new()), make: Box::new(make) })
     }
 
-    fn give_back(&self, app: App) {
+    fn take(&self) -> A {
+        let warm = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        warm.unwrap_or_else(|| (self.make)())
+    }
+
+    fn give_back(&self, app: A) {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(app);
     }
 }

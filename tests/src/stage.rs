@@ -30,6 +30,8 @@ pub struct Stage {
     pub listener: String,
     /// The deploy function's name.
     pub function: String,
+    /// The verify function's name.
+    pub verify: String,
     /// Requests under way.
     pub traffic: Traffic,
     /// The invariants.
@@ -66,11 +68,21 @@ impl Stage {
         let door = InProcess::start(world);
         let function = stack.functions["DeployFunction"].clone();
         function::register(&door, &function, setting.retries);
+        let verify = stack.functions["VerifyFunction"].clone();
+        function::register_verify(&door, &verify, setting.retries);
         let clients = function::clients(door.connector(), &region, "AKIAPERSON", Retries::Standard);
         let ledger = Ledger::new(clients.dynamo, stack.tables["LedgerTable"].clone());
         let watch = Watch::new(&windlass_sim::lambda::access_key(&function));
-        let mut stage =
-            Self { door, listener, function, traffic: Traffic::default(), watch, ledger, tick: setting.tick };
+        let mut stage = Self {
+            door,
+            listener,
+            function,
+            verify,
+            traffic: Traffic::default(),
+            watch,
+            ledger,
+            tick: setting.tick,
+        };
         // The instances are there, and the first sweep found nothing.
         stage.run_for(Duration::from_secs(1)).await;
         stage

@@ -15,6 +15,7 @@
 //! without an answer the step looks again: what is there as wanted is done; what is not may
 //! still come, so the step ends as `Waiting`, and the next pass finds it or does it anew.
 
+mod ask;
 mod configuration;
 mod hooks;
 mod outcome;
@@ -169,6 +170,7 @@ impl Run<'_> {
             Step::AnswerHook { deployment, hook, approve } => {
                 hooks::answer(self.clients, deployment, hook, *approve).await.into()
             }
+            Step::AskVerdict(wanted) => ask::ask(&self.clients.events, wanted).await.into(),
             Step::SetPriorities { .. }
             | Step::DeleteRule { .. }
             | Step::DeleteTargetGroup { .. }
@@ -177,7 +179,6 @@ impl Run<'_> {
             | Step::StopRollout { .. }
             | Step::RunTask(_)
             | Step::StartScan { .. }
-            | Step::AskVerdict(_)
             | Step::Deregister { .. } => unplanned(step),
         }
     }

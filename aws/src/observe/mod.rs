@@ -24,7 +24,7 @@ mod cluster;
 mod configuration;
 mod content;
 pub(crate) mod convert;
-mod parameter;
+pub(crate) mod parameter;
 pub(crate) mod repository;
 pub(crate) mod rounds;
 pub(crate) mod route;

@@ -14,8 +14,9 @@ use windlass_sim::{Call, Config, ServiceId, World};
 
 /// The stack that users deploy.
 const TEMPLATE: &str = include_str!("../../../template.yaml");
-/// The function's name within it.
-const DEPLOY: &str = "DeployFunction";
+/// The functions' names within it.
+pub(super) const DEPLOY: &str = "DeployFunction";
+pub(super) const VERIFY: &str = "VerifyFunction";
 /// The cluster's name.
 pub(crate) const CLUSTER: &str = "main";
 /// The load balancer's name.
@@ -26,11 +27,11 @@ const INSTANCES: [(&str, &str); 2] =
 const CPU: u32 = 2048;
 const MEMORY: u32 = 3884;
 
-/// The name that the stack gives its deploy function.
-pub(super) fn function_name(config: &Config) -> anyhow::Result<String> {
+/// The name that the stack gives one of its functions.
+pub(super) fn function_name(config: &Config, logical: &str) -> anyhow::Result<String> {
     let mut world = World::new(config.clone());
     let stack = install(&mut world, TEMPLATE, &stack("")).context("reading template.yaml")?;
-    stack.functions.get(DEPLOY).cloned().with_context(|| format!("template.yaml has no {DEPLOY}"))
+    stack.functions.get(logical).cloned().with_context(|| format!("template.yaml has no {logical}"))
 }
 
 /// Makes the account where it is new, and installs this version's stack either way.

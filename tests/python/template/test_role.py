@@ -1,8 +1,9 @@
-"""The role allows the calls that the code makes, and no other."""
+"""Each function's role allows the calls that its code makes, and no other."""
 
 import re
 
 import botocore.session
+import pytest
 from botocore import xform_name
 from conftest import ROOT
 
@@ -11,7 +12,6 @@ SERVICES = {"cloudwatch": "cloudwatch", "ecs": "ecs", "ecr": "ecr", "elasticload
 
 # Made by `windlass` with a person's own credentials, never by the function.
 BY_PEOPLE = {
-    "events:PutEvents": "windlass ring",
     "ssm:DeleteParameter": "a person, who takes a spec away",
     "ssm:PutParameter": "windlass apply",
 }
@@ -27,21 +27,34 @@ IMPLIED = {
 }
 
 
-def statements(resources):
-    for policy in resources["DeployRole"]["Properties"]["Policies"]:
+# What the verify function calls outside of `aws/src/verify`, in files that it shares with the deploy function.
+VERIFY_SHARES = {
+    "dynamodb:GetItem": "Ledger::row",
+    "dynamodb:UpdateItem": "Ledger::set_verdict",
+    "events:PutEvents": "by_hand::ring",
+    "ssm:GetParameter": "observe::parameter",
+}
+
+# In a VPC Lambda makes its interfaces with the function's role.
+IN_A_VPC = re.compile("ec2:.*(NetworkInterface|PrivateIpAddresses|DescribeSubnets).*")
+
+
+def statements(resources, role):
+    for policy in resources[role]["Properties"]["Policies"]:
         for statement in policy["PolicyDocument"]["Statement"]:
             yield statement["Fn::If"][1] if "Fn::If" in statement else statement
 
 
-def allowed(resources):
-    for statement in statements(resources):
+def allowed(resources, role):
+    for statement in statements(resources, role):
         actions = statement["Action"]
         yield from [actions] if isinstance(actions, str) else actions
 
 
-def called():
-    """Every operation that `aws` builds: `.describe_services()`."""
-    sources = [p.read_text() for p in (ROOT / "aws/src").rglob("*.rs") if "tests" not in p.parts and p.name != "tests.rs"]
+def called(is_of):
+    """Every operation that these files of `aws` build: `.describe_services()`."""
+    files = [p for p in (ROOT / "aws/src").rglob("*.rs") if "tests" not in p.parts and p.name != "tests.rs"]
+    sources = [p.read_text() for p in files if is_of(p)]
     built = set(re.findall(r"\.\s*([a-z_]+)\(\)", "\n".join(sources)))
     session = botocore.session.Session()
     for prefix, service in SERVICES.items():
@@ -54,20 +67,49 @@ def called():
 AMBIGUOUS = {"ecr:TagResource", "ecs:TagResource", "events:TagResource", "dynamodb:TagResource"}
 
 
-def test_the_role_allows_what_is_called_and_no_more(resources):
-    by_function = set(called()) - set(BY_PEOPLE) - AMBIGUOUS
-    by_role = set(allowed(resources)) - set(IMPLIED)
+def is_of_verify(path):
+    return path.is_relative_to(ROOT / "aws/src/verify")
+
+
+def by_code():
+    return {
+        "DeployRole": set(called(lambda path: not is_of_verify(path))) - set(BY_PEOPLE),
+        "VerifyRole": set(called(is_of_verify)) | set(VERIFY_SHARES),
+    }
+
+
+@pytest.mark.parametrize("role", ["DeployRole", "VerifyRole"])
+def test_the_role_allows_what_is_called_and_no_more(resources, role):
+    by_function = by_code()[role] - AMBIGUOUS
+    by_role = {a for a in allowed(resources, role) if not IN_A_VPC.fullmatch(a)} - set(IMPLIED)
     assert by_function - by_role == set(), "called, not allowed: a user's function is denied it"
     assert by_role - by_function == set(), "allowed, never called: take it out of template.yaml"
 
 
-def test_no_action_is_a_pattern_and_none_takes_anything_away(resources):
-    for action in allowed(resources):
+def test_every_function_has_a_role_that_is_looked_at(resources):
+    functions = [r for r in resources.values() if r["Type"] == "AWS::Serverless::Function"]
+    assert {f["Properties"]["Role"]["Fn::GetAtt"][0] for f in functions} == set(by_code())
+
+
+@pytest.mark.parametrize("role", ["DeployRole", "VerifyRole"])
+def test_no_action_is_a_pattern_and_none_takes_anything_away(resources, role):
+    for action in allowed(resources, role):
         assert "*" not in action, action
-        assert not re.search(":(Delete|Deregister|Stop|Terminate|Remove)", action), action
+        # Its own interfaces: Lambda's, not the code's.
+        taking = re.search(":(Delete|Deregister|Stop|Terminate|Remove)", action) and not IN_A_VPC.fullmatch(action)
+        assert not taking, action
 
 
-def test_only_what_iam_knows_no_resource_for_is_allowed_everywhere(resources):
-    everywhere = [s for s in statements(resources) if s["Resource"] == "*" and "Condition" not in s]
-    actions = {action for s in everywhere for action in s["Action"]}
+@pytest.mark.parametrize("role", ["DeployRole", "VerifyRole"])
+def test_only_what_iam_knows_no_resource_for_is_allowed_everywhere(resources, role):
+    everywhere = [s for s in statements(resources, role) if s["Resource"] == "*" and "Condition" not in s]
+    actions = {action for s in everywhere for action in s["Action"] if not IN_A_VPC.fullmatch(action)}
     assert all(re.match("(ecs:DescribeTaskDefinition|ecs:ListTaskDefinitions|elasticloadbalancing:Describe)", a) for a in actions)
+
+
+def test_the_roles_put_only_windlass_own_events_on_the_bus(resources):
+    words = {"DeployRole": "Windlass Verdict Wanted", "VerifyRole": "Windlass Doorbell"}
+    for role, detail_type in words.items():
+        put = [s for s in statements(resources, role) if "events:PutEvents" in (s["Action"], *s["Action"])]
+        expected = {"StringEquals": {"events:source": "windlass", "events:detail-type": detail_type}}
+        assert [s["Condition"] for s in put] == [expected], role
