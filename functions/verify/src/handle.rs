@@ -86,13 +86,12 @@ async fn check_hook(app: &App, hook: &LifecycleHook, check: &HookCheck) -> HookR
 
 async fn verdict_wanted(app: &App, wanted: &VerdictWanted) -> Result<Value, HandleError> {
     let row = app.ledger.row(&wanted.key).await?;
-    let verdict = match judge::given(row.verdict.as_ref(), &wanted.stage) {
-        Some(given) => given.clone(),
-        None => {
-            let verdict = look::at_canary(app, wanted, row.verdict.as_ref()).await;
-            app.ledger.set_verdict(&wanted.key, &verdict).await?;
-            verdict
-        }
+    let verdict = if let Some(given) = judge::given(row.verdict.as_ref(), &wanted.stage) {
+        given.clone()
+    } else {
+        let verdict = look::at_canary(app, wanted, row.verdict.as_ref()).await;
+        app.ledger.set_verdict(&wanted.key, &verdict).await?;
+        verdict
     };
     tell(app, &wanted.key, &verdict).await;
     Ok(json!({"service": wanted.key.to_string(), "stage": verdict.stage, "verdict": verdict.judgement}))

@@ -82,7 +82,8 @@ pub(crate) async fn at_canary(app: &App, asked: &VerdictWanted, last: Option<&Ve
 async fn look(app: &App, spec: &ServiceSpec, baseline: Option<Baseline>, place: Place) -> Judged {
     let Some(verify) = &spec.verify else { return Judged::nothing_wanted() };
     let wanted = wanted(spec, baseline);
-    let observed = app.verifier.observe(&wanted, &place).await;
+    // Boxed: SDK futures are large, and many go side by side in this one.
+    let observed = Box::pin(app.verifier.observe(&wanted, &place)).await;
     judge::judge(verify, &wanted, &observed)
 }
 

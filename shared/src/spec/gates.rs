@@ -229,9 +229,9 @@ impl VerifySpec {
             let path = check.path.split('?').next().unwrap_or_default();
             let reaches = |paths: &[String]| paths.is_empty() || paths.iter().any(|it| matches(it, path));
             let rules = route.rules.iter().map(|rule| rule.paths.as_slice());
-            let reached = std::iter::once(route.paths.as_slice()).chain(rules).any(reaches);
+            let leads_there = std::iter::once(route.paths.as_slice()).chain(rules).any(reaches);
             checks.need(
-                reached,
+                leads_there,
                 "path",
                 "none of the route's paths matches it: the request would not reach the service",
             );
