@@ -44,6 +44,8 @@ async fn by_the_spec_a_ringing_alarm_is_noted_in_the_release_and_lets_it_through
     let releases = stage.releases(&key("shop")).await;
     let approvals = &releases.last().unwrap().approvals;
     assert_eq!(approvals[0].what, "it begins although errors rings", "{releases:?}");
+    // ECS tells of the steady state a while after it completed the deployment.
+    stage.run_for(Duration::from_secs(5)).await;
     stage.finish().await;
 }
 
