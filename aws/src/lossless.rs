@@ -14,7 +14,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::ConfigBag;
 use serde_json::Value;
-use windlass_shared::facts::FailureKind;
+use windlass_shared::facts::{FailureKind, RecordedRevision};
 use windlass_shared::id::TaskDefinitionArn;
 use windlass_shared::task_definition::TaskDefinition;
 
@@ -42,6 +42,30 @@ pub async fn describe_task_definition(
         .send()
         .await
         .map_err(|error| Failure::new(DESCRIBE, &error))?;
+    content(&body)
+}
+
+/// Describes a revision, and says whether services still take it.
+pub(crate) async fn describe_recorded(
+    ecs: &aws_sdk_ecs::Client,
+    arn: &str,
+) -> Result<RecordedRevision, Failure> {
+    let body = RawBody::default();
+    let described = ecs
+        .describe_task_definition()
+        .task_definition(arn)
+        .include(aws_sdk_ecs::types::TaskDefinitionField::Tags)
+        .customize()
+        .interceptor(body.clone())
+        .send()
+        .await
+        .map_err(|error| Failure::new(DESCRIBE, &error))?;
+    let status = described.task_definition().and_then(|definition| definition.status());
+    let is_active = status == Some(&aws_sdk_ecs::types::TaskDefinitionStatus::Active);
+    Ok(RecordedRevision { definition: content(&body)?, is_active })
+}
+
+fn content(body: &RawBody) -> Result<TaskDefinition, Failure> {
     let read: Option<Value> = body.take().and_then(|bytes| serde_json::from_slice(&bytes).ok());
     read.as_ref()
         .and_then(TaskDefinition::from_described)

@@ -136,7 +136,13 @@ async fn people_hold_and_release_without_the_lease_and_passes_do_not_overwrite_t
     assert_eq!(row.hold.as_ref(), Some(&hold));
 
     let failed = |n: char| format!("sha256:{}", n.to_string().repeat(64)).parse().unwrap();
-    let why = |reason: &str| Quarantine { reason: reason.into(), at: at(1), deployment: None, spec: None };
+    let why = |reason: &str| Quarantine {
+        reason: reason.into(),
+        at: at(1),
+        deployment: None,
+        spec: None,
+        until: None,
+    };
     let quarantine = BTreeMap::from([(failed('1'), why("exit 1")), (failed('2'), why("unhealthy"))]);
     ledger.write_state(&lease, StateWrite { state: &state(1), quarantine: &quarantine }).await.unwrap();
     assert_eq!(ledger.row(&key()).await.unwrap().quarantine, quarantine);

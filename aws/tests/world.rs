@@ -508,11 +508,10 @@ async fn a_sweep_of_quiet_services_reads_them_by_the_ten_and_writes_nothing() {
     });
     let swept = stage.observer.sweep(&["main".into()], &stage.ledger, &stage.settings).await.unwrap();
     assert_eq!(swept.len(), 35);
+    let now = Timestamp::from_millisecond(i64::try_from(stage.door.now().0).unwrap()).unwrap();
     let verdicts: Vec<_> = swept
         .iter()
-        .map(|glimpse| {
-            deploy::triage(&glimpse.facts, glimpse.row.as_ref(), &stage.settings, Timestamp::UNIX_EPOCH)
-        })
+        .map(|glimpse| deploy::triage(&glimpse.facts, glimpse.row.as_ref(), &stage.settings, now))
         .collect();
     let quiet = verdicts.iter().filter(|verdict| **verdict == deploy::Triage::Quiet).count();
     let strangers = verdicts.iter().filter(|verdict| **verdict == deploy::Triage::NotOurs).count();

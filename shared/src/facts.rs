@@ -122,6 +122,8 @@ pub struct ServiceFacts {
     pub pre_deploy: Fact<PreDeployTask>,
     /// The service deployment that goes on, read where it goes through ECS's stages.
     pub under_way: Fact<UnderWay>,
+    /// What a rollback needs, read where one is ordered or not yet carried out.
+    pub rollback: Fact<RollbackFacts>,
 }
 
 impl ServiceFacts {
@@ -148,6 +150,7 @@ impl ServiceFacts {
             upstream: Fact::NotAsked,
             pre_deploy: Fact::NotAsked,
             under_way: Fact::NotAsked,
+            rollback: Fact::NotAsked,
         }
     }
 }
@@ -217,6 +220,24 @@ pub struct PreDeployTask {
     pub last_status: String,
     /// How it ended, once it is STOPPED.
     pub stopped: Option<StoppedTask>,
+}
+
+/// What a rollback needs to know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RollbackFacts {
+    /// Which of the images that could be gone back to can be pulled, tagged or not.
+    pub there: Fact<BTreeSet<ImageDigest>>,
+    /// The revision that is to be gone back to.
+    pub revision: Fact<RecordedRevision>,
+}
+
+/// A revision that ran before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedRevision {
+    /// What it says.
+    pub definition: TaskDefinition,
+    /// ECS takes it for a service: not deregistered.
+    pub is_active: bool,
 }
 
 /// The parameter that holds a spec.
@@ -412,6 +433,13 @@ impl HookRun {
     /// Whether a person is asked.
     pub fn awaits_action(&self) -> bool {
         self.status == "AWAITING_ACTION"
+    }
+}
+
+impl ServiceDeployment {
+    /// Whether it goes on, and can be stopped.
+    pub fn is_under_way(&self) -> bool {
+        matches!(self.status.as_str(), "PENDING" | "IN_PROGRESS")
     }
 }
 

@@ -368,21 +368,35 @@ pub struct Quarantine {
     /// changed spec makes of it. `None`: the image itself, whatever the spec.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spec: Option<String>,
+    /// Until then, and no longer: the image is not at fault (there was no room for its tasks).
+    /// `None`: until a person says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
 }
 
 impl Quarantine {
-    /// Whether it holds under this spec.
-    pub fn holds_under(&self, spec: &str) -> bool {
-        self.spec.as_deref().is_none_or(|own| own == spec)
+    /// Whether it holds under this spec at this time.
+    pub fn holds_under(&self, spec: &str, now: Timestamp) -> bool {
+        self.spec.as_deref().is_none_or(|own| own == spec) && self.lasts(now)
+    }
+
+    /// Whether it holds the image itself back now, whatever the spec.
+    pub fn is_of_the_image(&self, now: Timestamp) -> bool {
+        self.spec.is_none() && self.lasts(now)
+    }
+
+    fn lasts(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
     }
 }
 
-/// What of a quarantine holds under this spec.
+/// What of a quarantine holds under this spec at this time.
 pub fn in_force(
     quarantine: &BTreeMap<ImageDigest, Quarantine>,
     spec: &str,
+    now: Timestamp,
 ) -> BTreeMap<ImageDigest, Quarantine> {
-    let held = quarantine.iter().filter(|(_, why)| why.holds_under(spec));
+    let held = quarantine.iter().filter(|(_, why)| why.holds_under(spec, now));
     held.map(|(digest, why)| (digest.clone(), why.clone())).collect()
 }
 

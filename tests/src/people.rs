@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use windlass_shared::id::{Actor, ImageDigest, ServiceKey};
-use windlass_shared::ledger::Hold;
+use windlass_shared::ledger::{Hold, Order, RollbackOrder, RollbackTo};
 use windlass_sim::ServiceId;
 use windlass_sim::ecr::{PushSpec, ensure_repository, push_image};
 
@@ -43,6 +43,20 @@ impl Stage {
         self.by_hand(ServiceId::Ecr, "BatchDeleteImage", &input);
     }
 
+    /// Puts a tag onto an image that is there: `docker buildx imagetools create`.
+    pub fn retag(&self, repository: &str, digest: &ImageDigest, tag: &str) {
+        let ids = json!([{"imageDigest": digest.as_str()}]);
+        let input = json!({"repositoryName": repository, "imageIds": ids});
+        let got = self.by_hand(ServiceId::Ecr, "BatchGetImage", &input);
+        let image = &got["images"][0];
+        let mut input = json!({"repositoryName": repository, "imageTag": tag,
+            "imageManifest": image["imageManifest"]});
+        if image["imageManifestMediaType"].is_string() {
+            input["imageManifestMediaType"] = image["imageManifestMediaType"].clone();
+        }
+        self.by_hand(ServiceId::Ecr, "PutImage", &input);
+    }
+
     /// Writes a spec, as `windlass apply` does.
     pub fn apply_spec(&self, service: &str, yaml: &str) {
         let name = format!("/windlass/services/{}/{service}", crate::CLUSTER);
@@ -79,6 +93,15 @@ impl Stage {
         let released =
             self.ledger.release_digest(key, digest).await.unwrap_or_else(|error| panic!("{error}"));
         assert!(released, "{digest} was in quarantine");
+        self.ring(key);
+    }
+
+    /// `windlass rollback`.
+    pub async fn roll_back(&self, key: &ServiceKey, to: RollbackTo) {
+        let order =
+            Order { by: Actor::new("ann"), reason: "it is slow".to_owned(), at: timestamp(self.now()) };
+        let order = RollbackOrder { to, order };
+        self.ledger.order_rollback(key, &order).await.unwrap_or_else(|error| panic!("{error}"));
         self.ring(key);
     }
 

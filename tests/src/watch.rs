@@ -17,6 +17,8 @@ use windlass_sim::{Time, World, ecs};
 
 /// What must never be called: prefixes of operations.
 const DESTRUCTIVE: [&str; 6] = ["Delete", "BatchDelete", "Deregister", "Stop", "Remove", "Untag"];
+/// What ends a rollout, and takes nothing away: ECS goes back to what ran before.
+const ENDS_A_ROLLOUT: [&str; 1] = ["StopServiceDeployment"];
 /// The first violations say enough.
 const KEPT: usize = 5;
 
@@ -124,6 +126,7 @@ impl Watch {
         let ours = new.filter(|record| record.caller.access_key == self.access_key);
         let bad: Vec<String> = ours
             .filter(|record| DESTRUCTIVE.iter().any(|word| record.operation.starts_with(word)))
+            .filter(|record| !ENDS_A_ROLLOUT.contains(&record.operation.as_str()))
             .map(|record| format!("the function called {}:{}", record.service.name(), record.operation))
             .collect();
         for what in bad {

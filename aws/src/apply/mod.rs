@@ -22,6 +22,7 @@ mod outcome;
 mod register;
 mod rule;
 mod service;
+mod stop_rollout;
 mod target_group;
 
 use std::collections::BTreeMap;
@@ -59,7 +60,7 @@ pub async fn apply(
         groups: BTreeMap::new(),
         rules: BTreeMap::new(),
     };
-    let early = plan.steps.first().filter(|step| !begins_rollout(step));
+    let early = plan.steps.first().filter(|step| !after_intent(step));
     let is_update =
         plan.steps.iter().any(|step| matches!(step, Step::UpdateService { part: Part::Main, .. }));
     let look = async { if is_update { Some(describe(&clients.ecs, &plan.key).await) } else { None } };
@@ -73,8 +74,10 @@ pub async fn apply(
     Ok(run.made)
 }
 
-fn begins_rollout(step: &Step) -> bool {
-    matches!(step, Step::CreateService(_) | Step::UpdateService { .. })
+/// Whether a step comes only after the intent was written: what begins a rollout, and what ends
+/// one. Killed before the latter, the next pass must know that it was meant.
+fn after_intent(step: &Step) -> bool {
+    matches!(step, Step::CreateService(_) | Step::UpdateService { .. } | Step::StopRollout { .. })
 }
 
 /// What a step came to, and what it made.
@@ -171,12 +174,12 @@ impl Run<'_> {
                 hooks::answer(self.clients, deployment, hook, *approve).await.into()
             }
             Step::AskVerdict(wanted) => ask::ask(&self.clients.events, wanted).await.into(),
+            Step::StopRollout { deployment } => stop_rollout::stop(self.clients, deployment).await.into(),
             Step::SetPriorities { .. }
             | Step::DeleteRule { .. }
             | Step::DeleteTargetGroup { .. }
             | Step::Scale { .. }
             | Step::DeleteService { .. }
-            | Step::StopRollout { .. }
             | Step::RunTask(_)
             | Step::StartScan { .. }
             | Step::Deregister { .. } => unplanned(step),

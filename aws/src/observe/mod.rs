@@ -26,6 +26,7 @@ mod content;
 pub(crate) mod convert;
 pub(crate) mod parameter;
 pub(crate) mod repository;
+mod rollback;
 pub(crate) mod rounds;
 pub(crate) mod route;
 pub(crate) mod service;
@@ -112,6 +113,11 @@ impl Observer {
     /// The ledger that it reads what people stopped from, and other services' rows.
     pub(crate) fn ledger(&self) -> &Ledger {
         &self.0.ledger
+    }
+
+    /// The time, as it passes here.
+    pub(super) fn now(&self) -> windlass_shared::id::Timestamp {
+        self.0.clock.now()
     }
 
     /// Drives `meanwhile` to its end, and begins to read on the side what a pass over the push

@@ -5,9 +5,10 @@ use std::future::Future;
 
 use futures::future::join_all;
 use futures::join;
-use windlass_shared::deploy::{Note, Settings, desired, rollout, wanted};
+use windlass_shared::deploy::{Note, Settings, desired, rollback, rollout, wanted};
 use windlass_shared::facts::{
-    AlarmState, Fact, ImageContent, ImageFact, LiveService, RolloutState, RouteFacts, ServiceFacts, UnderWay,
+    AlarmState, Fact, ImageContent, ImageFact, LiveService, RollbackFacts, RolloutState, RouteFacts,
+    ServiceFacts, UnderWay,
 };
 use windlass_shared::id::{Family, ImageDigest, ListenerArn, RepositoryName, ServiceKey, TaskDefinitionArn};
 use windlass_shared::image::{Policy, select};
@@ -140,7 +141,7 @@ impl Reader<'_> {
         let alarms = self.alarms(wanted, facts.service.known(), early_images.as_ref());
         // A deleted service is shown as INACTIVE for a while; what comes is a new one.
         let service = facts.service.known().filter(|service| service.status != "INACTIVE").cloned();
-        let (images, repository, live, newest, route, deployments, stopped, alarms, under_way) = join!(
+        let (images, repository, live, newest, route, deployments, stopped, alarms, under_way, back) = join!(
             self.chosen(wanted, &facts.images, &facts.inspected, early_images),
             async {
                 match wanted {
@@ -151,10 +152,11 @@ impl Reader<'_> {
             self.live(service.as_ref(), live),
             self.newest_revision(service.as_ref(), newest),
             self.route(wanted, settings, early_route),
-            self.deployments(facts.service.known()),
+            self.deployments(facts.service.known(), wanted),
             self.stopped(facts.service.known()),
             alarms,
             self.under_way(facts.service.known()),
+            self.rollback(facts.service.known(), wanted),
         );
         let (images, inspected) = images;
         facts.images = images;
@@ -167,6 +169,9 @@ impl Reader<'_> {
         facts.stopped_tasks = stopped;
         facts.alarms = alarms;
         facts.under_way = under_way;
+        let (back, inspected) = back;
+        facts.rollback = back;
+        facts.inspected.extend(inspected);
     }
 
     async fn task_definition(&self, arn_or_family: &str) -> Fact<TaskDefinition> {
@@ -227,11 +232,16 @@ impl Reader<'_> {
     /// have failed.
     fn choices(&self, spec: &ServiceSpec, images: &[ImageFact]) -> BTreeSet<ImageDigest> {
         let policy = &spec.image.policy;
-        let in_force = in_force(&self.row.quarantine, &spec.fingerprint());
+        let in_force = in_force(&self.row.quarantine, &spec.fingerprint(), self.observer.now());
         let now = select(policy, images, &in_force).chosen;
         let after = self.row.state.in_flight.as_ref().and_then(|failed| {
-            let why =
-                Quarantine { reason: String::new(), at: failed.started_at, deployment: None, spec: None };
+            let why = Quarantine {
+                reason: String::new(),
+                at: failed.started_at,
+                deployment: None,
+                spec: None,
+                until: None,
+            };
             let mut quarantine = in_force.clone();
             quarantine.insert(failed.digest.clone(), why);
             select(policy, images, &quarantine).chosen
@@ -347,11 +357,13 @@ impl Reader<'_> {
     async fn deployments(
         &self,
         service: Option<&LiveService>,
+        wanted: Option<&Wanted>,
     ) -> Fact<Vec<windlass_shared::facts::ServiceDeployment>> {
         let (Some(begun), Some(service)) = (&self.row.state.in_flight, service) else {
             return Fact::NotAsked;
         };
-        if live_deployment(begun, service).is_some_and(|live| !rollout::is_displaced(live)) {
+        let goes_on = live_deployment(begun, service).is_some_and(|live| !rollout::is_displaced(live));
+        if goes_on && !self.may_stop(begun, wanted) {
             return Fact::NotAsked;
         }
         let ecs = &self.observer.clients().ecs;
@@ -365,6 +377,34 @@ impl Reader<'_> {
             Some(arn) => under_way::under_way(&self.observer.clients().ecs, arn).await,
             None => Fact::NotAsked,
         }
+    }
+
+    /// Whether this pass may end the rollout that goes on: ECS ends it by its own name for it.
+    fn may_stop(&self, begun: &InFlight, wanted: Option<&Wanted>) -> bool {
+        let is_late = wanted.is_some_and(|wanted| rollout::is_late(begun, &wanted.spec, self.observer.now()));
+        begun.given_up.is_some() || self.row.pending_rollback().is_some() || is_late
+    }
+
+    /// What a rollback needs, where one is ordered or not yet carried out; and the content of its
+    /// image.
+    async fn rollback(
+        &self,
+        service: Option<&LiveService>,
+        wanted: Option<&Wanted>,
+    ) -> (Fact<RollbackFacts>, BTreeMap<ImageDigest, Fact<ImageContent>>) {
+        let now = self.observer.now();
+        let runs = service.map(|service| &service.task_definition);
+        let (Some(target), Some(wanted)) = (rollback::to_look_at(self.row, runs, now), wanted) else {
+            return (Fact::NotAsked, BTreeMap::new());
+        };
+        let (clients, repository) = (self.observer.clients(), &wanted.spec.image.repository);
+        let candidates = rollback::of_row(self.row, now);
+        let facts = super::rollback::look(clients, repository, &target, &candidates).await;
+        let revision = facts.revision.known().map(|revision| &revision.definition);
+        let named = revision.and_then(|revision| rollback::pinned_digest(revision, repository.as_str()));
+        let digests: BTreeSet<ImageDigest> = target.digest().cloned().into_iter().chain(named).collect();
+        let inspected = self.inspect(&ImageQuery::all(repository), digests, Depth::Platforms).await;
+        (Fact::Known(facts), inspected)
     }
 
     /// Why tasks of the one in flight stopped, where it failed or is no longer live.

@@ -125,6 +125,7 @@ mod tests {
                 at: "2026-01-01T00:00:00Z".parse().unwrap(),
                 deployment: None,
                 spec: None,
+                until: None,
             };
             row.quarantine.insert(format!("sha256:{digest:0<64}").parse().unwrap(), why);
         }

@@ -116,7 +116,8 @@ fn rollouts(plan: &Plan, facts: &ServiceFacts, row: &ServiceRow, broken: &mut Ve
             stopped(plan, intent, facts, row, broken);
             let mut why =
                 [&row.quarantine, &plan.ledger.quarantine].map(|all| all.get(&intent.digest)).into_iter();
-            let is_bad = why.any(|why| why.is_some_and(|why| why.holds_under(&intent.spec)));
+            let is_bad =
+                why.any(|why| why.is_some_and(|why| why.holds_under(&intent.spec, intent.started_at)));
             if is_bad {
                 broken.push(Violation::Quarantined(intent.digest.clone()));
             }

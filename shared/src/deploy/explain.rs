@@ -32,6 +32,27 @@ pub fn failure(ecs_reason: &str, facts: &ServiceFacts, since: Timestamp) -> Stri
     cut(parts.join("; "))
 }
 
+/// Whether the rollout failed for nothing but a lack of room: no task of it ended by itself, or
+/// in bad health, and ECS could not place one. In ECS's words.
+pub fn no_room(facts: &ServiceFacts, since: Timestamp) -> Option<String> {
+    let Fact::Known(tasks) = &facts.stopped_tasks else { return None };
+    let service = facts.service.known()?;
+    let events = telling_events(service, since);
+    let is_place = |event: &String| event.contains("unable to place a task");
+    let is_other = |event: &String| event.contains("unhealthy") || event.contains("unable to consistently");
+    if tasks.iter().any(failed) || events.iter().any(is_other) {
+        return None;
+    }
+    let event = events.into_iter().find(is_place)?;
+    Some(cut(event))
+}
+
+/// Tasks that ECS stopped as it went back are no failures; in bad health, or by themselves, they are.
+fn failed(task: &StoppedTask) -> bool {
+    let by_ecs = task.stop_code.as_deref() == Some("ServiceSchedulerInitiated");
+    !by_ecs || task.stopped_reason.as_deref().is_some_and(|reason| reason.contains("health"))
+}
+
 /// Stopped tasks, the same reasons counted: `3 × EssentialContainerExited: web exit 1`.
 fn stops(tasks: &[StoppedTask]) -> Vec<String> {
     let mut counted: BTreeMap<String, usize> = BTreeMap::new();

@@ -5,6 +5,7 @@
 //! | [`planner`] | the decision, in five numbered steps |
 //! | [`wanted`] | the spec that counts: parameter, tag or labels |
 //! | [`rollout`] | what became of the rollout in flight |
+//! | [`rollback`] | what can be gone back to, and for how long that holds |
 //! | [`explain`] | why one failed, in the words that a person needs |
 //! | [`desired`] | the task definition that is wanted |
 //! | [`route`] | the service's rule, its priority, and how it waits |
@@ -23,6 +24,7 @@ pub mod planner;
 pub mod record;
 pub mod render;
 pub mod report;
+pub mod rollback;
 pub mod rollout;
 pub mod route;
 pub mod settings;

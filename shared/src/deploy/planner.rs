@@ -13,6 +13,7 @@
 mod create;
 mod gates;
 mod native;
+mod rollback;
 mod route;
 mod update;
 
@@ -29,6 +30,10 @@ use crate::id::{ImageDigest, RepositoryName, Timestamp};
 use crate::image::{Candidate, PassedOverReason, fits, select};
 use crate::ledger::{Approval, InFlight, Manner, Marks, Outcome, Quarantine, ServiceRow, Settled, in_force};
 use crate::spec::ServiceSpec;
+
+/// When an image for whose tasks there was no room is tried again: capacity that is bought by
+/// hand or by an Auto Scaling group is there by then.
+const TRIED_AGAIN_AFTER: jiff::SignedDuration = jiff::SignedDuration::from_mins(15);
 
 /// Decides what one pass over one service does.
 pub fn plan(facts: &ServiceFacts, row: &ServiceRow, settings: &Settings, now: Timestamp) -> Plan {
@@ -61,6 +66,10 @@ struct Planner<'a> {
     marks: Marks,
     /// Who let the rollout that is to begin through which gate.
     approvals: Vec<Approval>,
+    /// What was settled when the marks were last brought up to date.
+    remembered: Option<Settled>,
+    /// What a person went back to, while that is wanted.
+    back: Option<Settled>,
 }
 
 impl<'a> Planner<'a> {
@@ -80,24 +89,43 @@ impl<'a> Planner<'a> {
             // Whatever stood in the way is looked at anew.
             marks: Marks { waiting: None, ..row.state.marks.clone() },
             approvals: Vec::new(),
+            remembered: row.state.settled.clone(),
+            back: None,
         }
     }
 
     fn run(&mut self) -> Result<(), Stop> {
         self.follow_rollout()?;
+        self.remember_settled();
         let wanted = self.wanted()?;
         self.later_sections(&wanted.spec);
-        self.overdue(&wanted.spec);
-        let Some(service) = self.live_service()? else {
+        let service = self.live_service()?;
+        self.take_up_order(&wanted, service)?;
+        self.out_of_time(&wanted.spec);
+        let Some(service) = service else {
             let chosen = self.choose(&wanted.spec)?;
             return self.create(&wanted, &chosen);
         };
-        let updated = self.choose(&wanted.spec).and_then(|chosen| self.update(&wanted, service, &chosen));
+        let updated = self.bring(&wanted, service);
         // What runs is to be reached, whatever stands against another image.
         updated.and(self.keep_route(&wanted.spec, service))
     }
 
+    /// What is wanted of a service that is there: the end of what is given up; what a person
+    /// went back to; else what the policy chooses.
+    fn bring(&mut self, wanted: &Wanted, service: &'a LiveService) -> Result<(), Stop> {
+        if self.ends_given_up() {
+            return Ok(());
+        }
+        if let Some(pin) = self.pin_in_force(wanted) {
+            return self.go_back(wanted, service, &pin);
+        }
+        let chosen = self.choose(&wanted.spec)?;
+        self.update(wanted, service, &chosen)
+    }
+
     fn finish(mut self) -> Plan {
+        self.remember_settled();
         if self.settled != self.row.state.settled {
             self.ledger.settled = self.settled;
         }
@@ -154,8 +182,15 @@ impl<'a> Planner<'a> {
                 self.end(&known, Outcome::Live, None);
             }
             Standing::Failed { deployment, task_definition, rolled_back, reason } => {
-                let reason = explain::failure(&reason, self.facts, in_flight.started_at);
-                self.failed(&in_flight, deployment.clone(), &reason);
+                let reason = in_flight.given_up.as_ref().unwrap_or(&reason);
+                let no_room = explain::no_room(self.facts, in_flight.started_at)
+                    .filter(|_| in_flight.given_up.is_none());
+                let reason = match &no_room {
+                    Some(words) => format!("no capacity: {words}"),
+                    None => explain::failure(reason, self.facts, in_flight.started_at),
+                };
+                let until = no_room.and_then(|_| self.now.checked_add(TRIED_AGAIN_AFTER).ok());
+                self.failed(&in_flight, deployment.clone(), &reason, until);
                 let known = InFlight {
                     deployment: deployment.or(in_flight.deployment.clone()),
                     task_definition: task_definition.or(in_flight.task_definition.clone()),
@@ -173,15 +208,21 @@ impl<'a> Planner<'a> {
 
     /// Quarantines what failed: the image; or, where that very image was settled, what a
     /// changed spec makes of it. An image that ran well must not be given up for an older one.
-    fn failed(&mut self, in_flight: &InFlight, deployment: Option<crate::id::DeploymentId>, reason: &str) {
+    fn failed(
+        &mut self,
+        in_flight: &InFlight,
+        deployment: Option<crate::id::DeploymentId>,
+        reason: &str,
+        until: Option<Timestamp>,
+    ) {
         let ran_before = self.settled.as_ref().is_some_and(|settled| settled.digest == in_flight.digest);
-        let (spec, reason) = if ran_before {
+        let (spec, reason) = if ran_before && until.is_none() {
             let words = "it ran before, and fails as the changed spec wants it: correct the spec";
             (Some(in_flight.spec.clone()), format!("{words}; {reason}"))
         } else {
             (None, reason.to_owned())
         };
-        let failed = Quarantine { reason, at: self.now, deployment, spec };
+        let failed = Quarantine { reason, at: self.now, deployment, spec, until };
         self.quarantine.insert(in_flight.digest.clone(), failed.clone());
         self.ledger.quarantine.insert(in_flight.digest.clone(), failed);
     }
@@ -214,21 +255,6 @@ impl<'a> Planner<'a> {
         self.ledger.in_flight = InFlightChange::Clear;
         self.going = None;
         self.ledger.ended.push(in_flight.ended(outcome, reason, self.now));
-    }
-
-    fn overdue(&mut self, spec: &ServiceSpec) {
-        let Some(going) = &self.going else { return };
-        let minutes = self.now.duration_since(going.started_at).as_mins();
-        let timeout_minutes = i64::from(spec.rollout_or_default().timeout_minutes);
-        if minutes >= timeout_minutes {
-            let breaker = self.facts.service.known().is_some_and(|service| service.circuit_breaker.enable);
-            self.notes.push(Note::Overdue {
-                digest: going.digest.clone(),
-                minutes,
-                timeout_minutes,
-                circuit_breaker: breaker,
-            });
-        }
     }
 
     /// What this version passes over is said, even where nothing is rolled out.
@@ -276,13 +302,16 @@ impl<'a> Planner<'a> {
         let Some(images) = self.need(&self.facts.images, "the repository's images")? else {
             return self.refuse(Note::RepositoryMissing { repository: repository.clone() });
         };
-        let selection = select(&spec.image.policy, images, &in_force(&self.quarantine, &spec.fingerprint()));
+        let selection =
+            select(&spec.image.policy, images, &in_force(&self.quarantine, &spec.fingerprint(), self.now));
         for passed in selection.held_back().take(5) {
             if let PassedOverReason::Quarantined { reason } = &passed.reason {
+                let until = self.quarantine.get(&passed.digest).and_then(|why| why.until);
                 self.notes.push(Note::Quarantined {
                     digest: passed.digest.clone(),
                     tag: passed.tag.clone(),
                     reason: reason.clone(),
+                    until,
                 });
             }
         }
@@ -311,7 +340,8 @@ impl<'a> Planner<'a> {
     fn not_older(&mut self, spec: &ServiceSpec, chosen: Candidate) -> Result<Candidate, Stop> {
         let policy = &spec.image.policy;
         let settled = self.settled.as_ref().filter(|settled| {
-            let is_bad = self.quarantine.get(&settled.digest).is_some_and(|why| why.spec.is_none());
+            let is_bad =
+                self.quarantine.get(&settled.digest).is_some_and(|why| why.is_of_the_image(self.now));
             let is_of = |name: &RepositoryName| *name == spec.image.repository;
             settled.policy == policy.canonical_text()
                 && settled.repository.as_ref().is_none_or(is_of)
@@ -391,10 +421,14 @@ impl<'a> Planner<'a> {
 
     /// A rollout of the chosen image under the wanted spec, as far as both say.
     fn in_flight_of(&self, wanted: &Wanted, chosen: &Candidate, started_at: Timestamp) -> InFlight {
+        let (tag, pushed_at) = match &self.back {
+            Some(back) if back.digest == chosen.digest => (back.tag.clone(), back.pushed_at),
+            _ => (Some(chosen.tag.clone()), Some(chosen.pushed_at)),
+        };
         InFlight {
             digest: chosen.digest.clone(),
-            tag: Some(chosen.tag.clone()),
-            pushed_at: Some(chosen.pushed_at),
+            tag,
+            pushed_at,
             task_definition: None,
             deployment: None,
             from_digest: self.settled.as_ref().map(|settled| settled.digest.clone()),

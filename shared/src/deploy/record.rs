@@ -48,7 +48,7 @@ pub fn ended(plan: &Plan, row: &ServiceRow, context: &Context) -> Option<PassRec
 /// The history's item of a pass that had steps, with what [`ended`] said already; `None` if
 /// it had none.
 pub fn steps(plan: &Plan, row: &ServiceRow, made: &Made, context: &Context) -> Option<PassRecord> {
-    if plan.steps.is_empty() {
+    if plan.steps.is_empty() && !answers_an_order(plan, &row.state) {
         return None;
     }
     let steps = plan
@@ -68,6 +68,11 @@ pub fn steps(plan: &Plan, row: &ServiceRow, made: &Made, context: &Context) -> O
     // Under the same key as [`ended`]'s item, which this one takes the place of.
     let ended = plan.ledger.ended.clone();
     Some(PassRecord { steps: steps.collect(), began, ended, ..blank(plan, row, context) })
+}
+
+/// Whether a person's order was taken up: that stands in the history, also where it was refused.
+fn answers_an_order(plan: &Plan, state: &ServiceState) -> bool {
+    plan.ledger.marks.as_ref().is_some_and(|marks| marks.done != state.marks.done)
 }
 
 fn blank(plan: &Plan, row: &ServiceRow, context: &Context) -> PassRecord {
@@ -90,7 +95,8 @@ fn blank(plan: &Plan, row: &ServiceRow, context: &Context) -> PassRecord {
 pub fn intent(state: &ServiceState, plan: &Plan, now: Timestamp) -> ServiceState {
     let mut next = state.clone();
     next.schema = SCHEMA;
-    let does_something = !plan.steps.is_empty() || !plan.ledger.ended.is_empty();
+    let does_something =
+        !plan.steps.is_empty() || !plan.ledger.ended.is_empty() || answers_an_order(plan, state);
     next.generation += u64::from(does_something);
     next.repository = if plan.is_not_tracked() { None } else { plan.repository.clone().or(next.repository) };
     if let Some(settled) = &plan.ledger.settled {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::canary::CanaryNote;
 pub use self::gate::GateNote;
-pub use self::rollback::RollbackNote;
+pub use self::rollback::{NoWayBack, RollbackNote};
 pub use self::route::RouteNote;
 pub use self::strategy::StrategyNote;
 use crate::facts::Unreadable;
@@ -98,6 +98,9 @@ pub enum Note {
         tag: Option<ImageTag>,
         /// Why it failed.
         reason: String,
+        /// When it is tried again by itself, where it is.
+        #[serde(default)]
+        until: Option<Timestamp>,
     },
     /// The image does not run on this cluster's instances.
     WrongArchitecture {
@@ -237,8 +240,9 @@ impl Note {
             | Self::RouteTaken { .. }
             | Self::NoListener
             | Self::NoPriority
-            | Self::Quarantined { .. } => true,
-            Self::NotTracked { .. }
+            | Self::Quarantined { until: None, .. } => true,
+            Self::Quarantined { until: Some(_), .. }
+            | Self::NotTracked { .. }
             | Self::NotBuiltYet { refused: false, .. }
             | Self::Unreadable { .. }
             | Self::ServiceLeaving { .. }
@@ -294,7 +298,10 @@ impl fmt::Display for Note {
                 write!(f, "waiting: no image of {repository} matches {policy}")?;
                 if passed_over.is_empty() { Ok(()) } else { write!(f, " (passed over: {})", passed_over.join(", ")) }
             }
-            Self::Quarantined { digest, tag, reason } => write!(
+            Self::Quarantined { digest, tag, reason, until: Some(until) } => {
+                write!(f, "waiting: {} is tried again at {until:.0} ({reason})", image(digest, tag.as_ref()))
+            }
+            Self::Quarantined { digest, tag, reason, until: None } => write!(
                 f,
                 "quarantined: {} failed and is not redeployed by itself ({}); push a fixed image, or `windlass release SERVICE {}`",
                 image(digest, tag.as_ref()),

@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 use crate::facts::{Deployment, Fact, LiveService, RolloutState, ServiceDeployment, ServiceFacts};
 use crate::id::{DeploymentId, TaskDefinitionArn, Timestamp};
 use crate::ledger::InFlight;
+use crate::spec::ServiceSpec;
 
 /// How a rollout stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -180,6 +181,33 @@ fn from_history(
             Standing::Open { reason: "ECS's deployment history does not show it yet".into() }
         }
         None => TAKEN,
+    }
+}
+
+/// Whether a rollout has taken longer than its spec gives it.
+pub fn is_late(in_flight: &InFlight, spec: &ServiceSpec, now: Timestamp) -> bool {
+    let minutes = now.duration_since(in_flight.started_at).as_mins();
+    minutes >= i64::from(spec.rollout_or_default().timeout_minutes)
+}
+
+/// ECS's own record of a rollout that goes on: what it is stopped by. `None`: the history does
+/// not show it yet.
+///
+/// # Errors
+///
+/// Why it cannot be told, in words.
+pub fn own_deployment<'a>(
+    going: &InFlight,
+    facts: &'a ServiceFacts,
+) -> Result<Option<&'a ServiceDeployment>, String> {
+    match &facts.service_deployments {
+        Fact::Known(history) => {
+            let revision = going.task_definition.as_ref();
+            Ok(revision.and_then(|revision| ours(going, revision, history)))
+        }
+        Fact::Absent => Ok(None),
+        Fact::Unreadable(what) => Err(what.to_string()),
+        Fact::NotAsked => Err("ECS's deployment history is read by the next pass".to_owned()),
     }
 }
 

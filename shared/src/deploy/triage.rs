@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use super::rollback;
 use super::settings::Settings;
 use super::wanted::wanted;
 use crate::deploy::report::Note;
@@ -36,6 +37,9 @@ pub fn triage(facts: &ServiceFacts, row: Option<&ServiceRow>, settings: &Setting
     if row.rung > row.answered {
         return Triage::Pass("a ring was not answered");
     }
+    if row.pending_rollback().is_some() {
+        return Triage::Pass("a rollback was ordered");
+    }
     if row.state.in_flight.is_some() {
         return Triage::Pass("a rollout is in flight");
     }
@@ -50,10 +54,10 @@ pub fn triage(facts: &ServiceFacts, row: Option<&ServiceRow>, settings: &Setting
     if row.state.repository.is_none() && unseen(facts, settings) == Triage::NotOurs {
         return Triage::NotOurs;
     }
-    if row.quarantine.get(&settled.digest).is_some_and(|why| why.spec.is_none()) {
+    if row.quarantine.get(&settled.digest).is_some_and(|why| why.is_of_the_image(now)) {
         return Triage::Pass("what is live is in quarantine");
     }
-    moved(facts, settled).or_else(|| newer(facts, row, settled, settings)).unwrap_or(Triage::Quiet)
+    moved(facts, settled).or_else(|| newer(facts, row, settled, settings, now)).unwrap_or(Triage::Quiet)
 }
 
 /// Whether what the last pass found in the way is there still, and all else as it was: a
@@ -69,7 +73,7 @@ fn still_waits(facts: &ServiceFacts, row: &ServiceRow, settings: &Settings, now:
         && stands
         && !row.has_news_for(waiting, now)
         && runs_the_same(facts, waiting)
-        && wants_the_same(facts, row, settings, waiting)
+        && wants_the_same(facts, row, settings, waiting, now)
 }
 
 fn runs_the_same(facts: &ServiceFacts, waiting: &Waiting) -> bool {
@@ -83,7 +87,13 @@ fn runs_the_same(facts: &ServiceFacts, waiting: &Waiting) -> bool {
     }
 }
 
-fn wants_the_same(facts: &ServiceFacts, row: &ServiceRow, settings: &Settings, waiting: &Waiting) -> bool {
+fn wants_the_same(
+    facts: &ServiceFacts,
+    row: &ServiceRow,
+    settings: &Settings,
+    waiting: &Waiting,
+    now: Timestamp,
+) -> bool {
     let Some(images) = facts.images.known() else { return false };
     let chosen = match wanted(facts, settings) {
         Ok(wanted) if wanted.origin != Origin::Labels => {
@@ -91,7 +101,7 @@ fn wants_the_same(facts: &ServiceFacts, row: &ServiceRow, settings: &Settings, w
             if spec != waiting.spec {
                 return false;
             }
-            select(&wanted.spec.image.policy, images, &in_force(&row.quarantine, &spec)).chosen
+            select(&wanted.spec.image.policy, images, &in_force(&row.quarantine, &spec, now)).chosen
         }
         Ok(_) | Err(_) => select(&Policy::Newest, images, &BTreeMap::new()).chosen,
     };
@@ -126,7 +136,13 @@ fn moved(facts: &ServiceFacts, settled: &Settled) -> Option<Triage> {
 }
 
 /// The spec or the wanted image is no longer what was settled.
-fn newer(facts: &ServiceFacts, row: &ServiceRow, settled: &Settled, settings: &Settings) -> Option<Triage> {
+fn newer(
+    facts: &ServiceFacts,
+    row: &ServiceRow,
+    settled: &Settled,
+    settings: &Settings,
+    now: Timestamp,
+) -> Option<Triage> {
     let Some(images) = facts.images.known() else {
         return Some(Triage::Pass("its images could not be listed"));
     };
@@ -135,7 +151,14 @@ fn newer(facts: &ServiceFacts, row: &ServiceRow, settled: &Settled, settings: &S
             if wanted.spec.fingerprint() != settled.spec {
                 return Some(Triage::Pass("its spec changed"));
             }
-            let quarantine = in_force(&row.quarantine, &settled.spec);
+            if let Some(pin) = &row.state.marks.pin
+                && rollback::pin_ended(pin, &wanted, Some(images), &row.quarantine, now).is_none()
+            {
+                let has_failed = row.quarantine.contains_key(&pin.to.digest);
+                let is_there = settled.digest == pin.to.digest || has_failed;
+                return (!is_there).then_some(Triage::Pass("a rollback is to be carried out"));
+            }
+            let quarantine = in_force(&row.quarantine, &settled.spec, now);
             let selection = select(&wanted.spec.image.policy, images, &quarantine);
             // What failed is held back, and nothing else is wanted: what runs may stay.
             if selection.only_held_back() {

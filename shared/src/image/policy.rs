@@ -18,7 +18,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::select::{Candidate, Rank};
 use crate::id::{ImageTag, Timestamp};
-use crate::ledger::{InFlight, Settled};
+use crate::ledger::{InFlight, Pin, Settled};
 
 /// Which of a repository's images is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,6 +98,14 @@ impl<'a> From<&'a Settled> for Live<'a> {
     }
 }
 
+impl<'a> From<&'a Pin> for Live<'a> {
+    /// What the rollback left; of what nobody knows when it was pushed, all that came before
+    /// the order is taken for older.
+    fn from(pin: &'a Pin) -> Self {
+        Self { tag: pin.left_tag.as_ref(), pushed_at: pin.left_pushed_at.or(Some(pin.order.at)) }
+    }
+}
+
 impl<'a> From<&'a InFlight> for Live<'a> {
     fn from(in_flight: &'a InFlight) -> Self {
         Self { tag: in_flight.tag.as_ref(), pushed_at: in_flight.pushed_at }
@@ -172,6 +180,22 @@ impl Policy {
             }
             (Some(Rank::Pushed(_)), Rank::Pushed(at)) => pushed_at.is_some_and(|live| *at < live),
             _ => false,
+        }
+    }
+}
+
+impl Policy {
+    /// Whether the candidate comes after `left` in the policy's order: a rollback from `left`
+    /// does not hold against it. By version where both have one; else by push.
+    pub fn newer<'a>(&self, left: impl Into<Live<'a>>, candidate: &Candidate) -> bool {
+        let Live { tag, pushed_at } = left.into();
+        let pushed_later = pushed_at.is_some_and(|left| candidate.pushed_at > left);
+        let rank = tag.and_then(|tag| self.rank(tag, pushed_at.unwrap_or(Timestamp::MIN)));
+        match (rank, &candidate.rank) {
+            (Some(Rank::Version(left)), Rank::Version(version)) => {
+                version > &left || (version == &left && pushed_later)
+            }
+            _ => pushed_later,
         }
     }
 }

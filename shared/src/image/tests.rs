@@ -38,7 +38,8 @@ fn policy(text: &str) -> Policy {
 }
 
 fn quarantined(numbers: &[u64]) -> BTreeMap<ImageDigest, Quarantine> {
-    let failure = Quarantine { reason: "exit 1".into(), at: at(0), deployment: None, spec: None };
+    let failure =
+        Quarantine { reason: "exit 1".into(), at: at(0), deployment: None, spec: None, until: None };
     numbers.iter().map(|number| (digest(*number), failure.clone())).collect()
 }
 

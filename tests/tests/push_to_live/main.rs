@@ -10,6 +10,7 @@ mod kills;
 mod meanwhile;
 mod refusals;
 mod releases_that_fail;
+mod rollback;
 mod simulation;
 mod stage;
 mod update;

@@ -68,7 +68,7 @@ impl Planner<'_> {
     }
 
     /// The live revision with the image pinned, and with what the `task` section says.
-    fn desired(
+    pub(super) fn desired(
         &mut self,
         wanted: &Wanted,
         live: &TaskDefinition,
@@ -138,7 +138,7 @@ impl Planner<'_> {
     }
 
     /// The revision to roll out: one that a dead pass registered, or a new one.
-    fn revision(
+    pub(super) fn revision(
         &mut self,
         desired: TaskDefinition,
         live: &TaskDefinition,
@@ -170,7 +170,7 @@ impl Planner<'_> {
     }
 
     /// The service wants the right revision already. Is it settled, or on its way?
-    fn nothing_to_roll_out(&mut self, wanted: &Wanted, service: &LiveService, chosen: &Candidate) {
+    pub(super) fn nothing_to_roll_out(&mut self, wanted: &Wanted, service: &LiveService, chosen: &Candidate) {
         let Some(primary) = service.deployments.iter().find(|d| d.status == "PRIMARY") else { return };
         if self.going.is_some() {
             return;
@@ -187,8 +187,8 @@ impl Planner<'_> {
         let since = self.settled.as_ref().map_or(self.now, |settled| settled.at);
         let settled =
             self.in_flight_of(wanted, chosen, since).settled(service.task_definition.clone(), since);
+        self.notes.push(Note::Quiet { digest: settled.digest.clone(), tag: settled.tag.clone() });
         self.settled = Some(settled);
-        self.notes.push(Note::Quiet { digest: chosen.digest.clone(), tag: Some(chosen.tag.clone()) });
     }
 
     /// A deployment of the right revision goes on without its record: ECS's rollback to

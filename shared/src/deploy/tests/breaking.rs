@@ -21,9 +21,10 @@ fn each_broken_rule_is_named() {
     assert_eq!(check(&sound, &stopped, &world.row), [Violation::Stopped(StopScope::Everywhere)]);
 
     let mut failed = world.row.clone();
-    failed
-        .quarantine
-        .insert(digest('b'), Quarantine { reason: "x".into(), at: world.now, deployment: None, spec: None });
+    failed.quarantine.insert(
+        digest('b'),
+        Quarantine { reason: "x".into(), at: world.now, deployment: None, spec: None, until: None },
+    );
     assert_eq!(check(&sound, &world.facts, &failed), [Violation::Quarantined(digest('b'))]);
 
     let mut no_intent = sound.clone();

@@ -107,8 +107,13 @@ fn a_held_service_says_what_it_would_do() {
 #[test]
 fn a_quarantined_digest_is_not_deployed_again_however_often_it_is_pushed() {
     let mut world = World::tracked("shop:latest").image('b', "v1.1.0", 50);
-    let failed =
-        Quarantine { reason: "3 × exit 1".into(), at: super::world::at(55), deployment: None, spec: None };
+    let failed = Quarantine {
+        reason: "3 × exit 1".into(),
+        at: super::world::at(55),
+        deployment: None,
+        spec: None,
+        until: None,
+    };
     world.row.quarantine.insert(digest('b'), failed);
     let plan = world.plan();
     assert_eq!(plan.steps, []);

@@ -183,11 +183,34 @@ fn ecs_returning_to_what_was_settled_is_not_taken_for_a_release() {
 }
 
 #[test]
-fn a_rollout_that_never_ends_is_said_to_be_overdue() {
+fn a_rollout_that_never_ends_is_given_up_and_ended_by_ecss_own_name_for_it() {
     let mut world = pushed().deployments(vec![deployment(2, 8, RolloutState::InProgress)], 'b');
+    world.facts.service_deployments = Fact::Known(vec![ServiceDeployment {
+        arn: "arn:service-deployment".into(),
+        created_at: at(50),
+        status: "IN_PROGRESS".into(),
+        reason: String::new(),
+        task_definition: revision(8, "").arn,
+    }]);
+    world.now = at(50 + 29);
+    assert_eq!(world.plan().steps, [], "not before its time");
     world.now = at(50 + 31);
-    world.service().circuit_breaker.enable = false;
+    insta::assert_snapshot!(world.plan(), @"
+    main/shop
+      rolling out: bbbbbbbbbbbb as ecs-svc/2, 2 of 2 running
+      giving up: bbbbbbbbbbbb (not live within 30 min); ECS rolls it back
+      release: latest bbbbbbbbbbbb (from aaaaaaaaaaaa)
+      1. end the rollout: ECS rolls back
+    ");
+}
+
+#[test]
+fn a_first_rollout_that_never_ends_has_nothing_to_go_back_to_and_is_said_to_be_overdue() {
+    let mut world = pushed().deployments(vec![deployment(2, 8, RolloutState::InProgress)], 'b');
+    world.row.state.settled = None;
+    world.now = at(50 + 31);
     let plan = world.plan();
+    assert_eq!(plan.steps, []);
     assert!(plan.report.iter().any(|note| matches!(note, Note::Overdue { .. })), "{plan}");
 }
 

@@ -31,7 +31,7 @@ fn a_service_that_nobody_wants_any_more_is_not_looked_at_every_minute() {
 #[test]
 fn a_failed_image_that_is_held_back_leaves_nothing_open() {
     let mut world = World::tracked("shop:latest").image('b', "v1.1.0", 50);
-    let failed = Quarantine { reason: "x".into(), at: at(55), deployment: None, spec: None };
+    let failed = Quarantine { reason: "x".into(), at: at(55), deployment: None, spec: None, until: None };
     world.row.quarantine.insert(digest('b'), failed);
     let plan = world.plan();
     let mut row = world.row.clone();
