@@ -21,6 +21,7 @@
 //! | [`gates`] | what stands before rollouts: alarms, stops |
 //! | [`looks`] | what came of it: rows, history, revisions, what is live |
 //! | [`traffic`] | requests through the load balancer, counted |
+//! | [`verify`] | a service that ECS rolls out in stages, with the verify function as its hook |
 //! | [`watch`] | design.md's invariants, asked at every tick |
 //!
 //! It panics where a world cannot be set up: that is a failed test.
@@ -34,6 +35,7 @@ pub mod looks;
 pub mod people;
 pub mod stage;
 pub mod traffic;
+pub mod verify;
 pub mod watch;
 
 pub use people::{broken, labelled, version};

@@ -17,14 +17,20 @@ pub(super) enum Origin {
     /// To the host itself on this port: a certificate is for a name, and the load balancer's
     /// own is on none.
     Tls(u16),
+    /// To what stands in for load balancers; the `Host` header says which was meant.
+    StandIn {
+        /// `http://127.0.0.1:8080`
+        endpoint: String,
+        /// The load balancer's own name.
+        name: String,
+        /// The listener's port.
+        port: u16,
+    },
     /// Nowhere, and why.
     Nowhere(String),
 }
 
 pub(super) async fn origin(elb: &Elb, listener: Option<&ListenerArn>, endpoint: Option<&str>) -> Origin {
-    if let Some(endpoint) = endpoint {
-        return Origin::Plain(endpoint.trim_end_matches('/').to_owned());
-    }
     let Some(listener) = listener else {
         let words = "no listener is known: set the stack's ListenerArn, or `route.listener` in the spec";
         return Origin::Nowhere(words.to_owned());
@@ -33,6 +39,10 @@ pub(super) async fn origin(elb: &Elb, listener: Option<&ListenerArn>, endpoint: 
         return Origin::Nowhere(format!("`{listener}` is no ARN of an Application Load Balancer's listener"));
     };
     match join!(front(elb, listener), name(elb, &balancer)) {
+        (Ok((_, port)), Ok(name)) if endpoint.is_some() => {
+            let endpoint = endpoint.unwrap_or_default().trim_end_matches('/').to_owned();
+            Origin::StandIn { endpoint, name, port }
+        }
         (Ok((true, port)), _) => Origin::Tls(port),
         (Ok((false, port)), Ok(name)) => Origin::Plain(format!("http://{name}:{port}")),
         (Err(failure), _) | (_, Err(failure)) => Origin::Nowhere(failure.with_next_step()),

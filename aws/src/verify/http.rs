@@ -103,9 +103,13 @@ fn request(origin: &Origin, one: &HttpAsk) -> Result<HttpRequest, String> {
     let url = url(origin, one)?;
     let mut request = HttpRequest::new(SdkBody::empty());
     request.set_uri(url.as_str()).map_err(|error| format!("`{url}` is no URL: {error}"))?;
-    let host = one.host.iter().map(|host| ("host".to_owned(), host.clone()));
+    let host = match origin {
+        Origin::StandIn { name, port, .. } => Some(format!("{}:{port}", one.host.as_ref().unwrap_or(name))),
+        Origin::Plain(_) | Origin::Tls(_) | Origin::Nowhere(_) => one.host.clone(),
+    };
+    let host = host.map(|host| ("host".to_owned(), host));
     let agent = ("user-agent".to_owned(), "windlass-verify".to_owned());
-    for (name, value) in host.chain([agent]).chain(one.headers.iter().cloned()) {
+    for (name, value) in host.into_iter().chain([agent]).chain(one.headers.iter().cloned()) {
         let set = request.headers_mut().try_insert(name.clone(), value);
         set.map_err(|error| format!("the header `{name}` cannot be sent: {error}"))?;
     }
@@ -114,7 +118,7 @@ fn request(origin: &Origin, one: &HttpAsk) -> Result<HttpRequest, String> {
 
 fn url(origin: &Origin, one: &HttpAsk) -> Result<String, String> {
     match origin {
-        Origin::Plain(base) => Ok(format!("{base}{}", one.path)),
+        Origin::Plain(base) | Origin::StandIn { endpoint: base, .. } => Ok(format!("{base}{}", one.path)),
         Origin::Tls(port) => match &one.host {
             Some(host) => Ok(format!("https://{host}:{port}{}", one.path)),
             None => Err("the listener speaks HTTPS, which needs the name on its certificate: \
@@ -145,6 +149,20 @@ mod tests {
         assert_eq!(request.uri(), "http://lb.invalid:8080/health?deep=1");
         assert_eq!(request.headers().get("host"), Some("shop.example.com"));
         assert_eq!(request.headers().get("x-canary"), Some("yes"));
+    }
+
+    #[test]
+    fn what_stands_in_for_a_load_balancer_is_told_which_listener_was_meant() {
+        let origin = Origin::StandIn {
+            endpoint: "http://127.0.0.1:8080".into(),
+            name: "main-1.elb.amazonaws.com".into(),
+            port: 8443,
+        };
+        let named = request(&origin, &ask(Some("shop.example.com"))).unwrap();
+        assert_eq!(named.uri(), "http://127.0.0.1:8080/health?deep=1");
+        assert_eq!(named.headers().get("host"), Some("shop.example.com:8443"));
+        let unnamed = request(&origin, &ask(None)).unwrap();
+        assert_eq!(unnamed.headers().get("host"), Some("main-1.elb.amazonaws.com:8443"));
     }
 
     #[test]

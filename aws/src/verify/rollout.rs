@@ -36,6 +36,7 @@ async fn find(ecs: &Ecs, deployment: &str, revision: &str) -> Result<Option<Roll
         started_at: instant(record.started_at().or(record.created_at())),
         task_definition: TaskDefinitionArn::new(new.task_definition().unwrap_or_default()),
         images: new.container_images().iter().map(image).collect(),
+        is_first: old.is_none(),
         groups,
     }))
 }

@@ -51,7 +51,8 @@ pub(crate) async fn at_rollout(app: &App, check: &HookCheck, row: &ServiceRow) -
                 groups: rollout.groups.clone(),
                 since: rollout.started_at,
             };
-            look(app, spec, check.reach.baseline(), place).await
+            let baseline = check.reach.baseline().filter(|_| !rollout.is_first);
+            look(app, spec, baseline, place).await
         }
         (Ok(_), Fact::Unreadable(why)) => Judged::undecided("rollout", why.to_string()),
         (Ok(_), Fact::Absent | Fact::NotAsked) => {

@@ -82,6 +82,8 @@ pub struct Rollout {
     pub task_definition: TaskDefinitionArn,
     /// Its containers with their images' references and digests.
     pub images: Vec<RolloutImage>,
+    /// No old revision serves beside it: there is nothing to compare with.
+    pub is_first: bool,
     /// The new revision's target group and the old one's, where both are there and differ.
     pub groups: Option<(TargetGroupArn, TargetGroupArn)>,
 }

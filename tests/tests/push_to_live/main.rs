@@ -14,3 +14,4 @@ mod rollback;
 mod simulation;
 mod stage;
 mod update;
+mod verify;
