@@ -24,7 +24,7 @@ pub struct Verified {
 impl Verified {
     /// `shop` with two tasks of version 1 behind `/shop*`; its test route wants `x-canary: yes`.
     pub async fn new(seed: u64, configuration: Value, stages: &[&str], verify: &str) -> Self {
-        let mut stage = Stage::new(seed).await;
+        let stage = Stage::new(seed).await;
         stage.door.register(&stage.function, |_| async { Ok(Value::Null) });
         let what = ByHand { tag: "v1".into(), track: None, ..ByHand::tracking("shop", "shop:v1") };
         stage.push("shop", "v1", &version("1"));

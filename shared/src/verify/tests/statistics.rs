@@ -63,6 +63,16 @@ fn one_error_among_few_is_no_proof_and_many_are() {
     assert!(!worse((50, 1000), (50, 1000)));
 }
 
+/// What `docs/strategies.md` promises of `max_error_increase: 1`.
+#[test]
+fn so_many_errors_it_takes_beside_ten_times_the_requests_without_any() {
+    for (requests, takes) in [(100, 4), (500, 11), (1000, 18)] {
+        let old = counts(0, requests * 10);
+        let least = (0..=requests).find(|errors| least_increase(counts(*errors, requests), old, Z) > 0.01);
+        assert_eq!(least, Some(takes), "of {requests}");
+    }
+}
+
 /// Splitmix64: a seeded stream, the same each time.
 struct Stream(u64);
 
