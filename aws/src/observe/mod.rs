@@ -47,7 +47,7 @@ use self::content::Depth;
 use self::shelf::{Reading, Shelf};
 use crate::{Clients, Clock, Ledger};
 
-pub use parameter::{delete_parameter, parameters, put_parameter};
+pub use parameter::{delete_parameter, parameter, parameters, put_parameter};
 
 /// Images' contents that are kept: a few hundred bytes each.
 const CONTENTS: usize = 64;

@@ -15,13 +15,27 @@ const PATH: &str = "/windlass/services";
 /// GetParametersByPath's largest page.
 const PAGE: i32 = 10;
 
-/// The service's spec, as text.
-pub(crate) async fn parameter(ssm: &Ssm, key: &ServiceKey) -> Fact<ParameterText> {
-    let name = spec::parameter_name(key);
-    let sent = ssm.get_parameter().name(&name).send().await;
+/// The service's spec and its cluster's, as text, in one call.
+pub(crate) async fn of_service(ssm: &Ssm, key: &ServiceKey) -> (Fact<ParameterText>, Fact<ParameterText>) {
+    let names = [spec::parameter_name(key), spec::cluster_parameter_name(&key.cluster)];
+    let sent = ssm.get_parameters().set_names(Some(names.to_vec())).send().await;
+    // What is not there comes among the invalid names, with HTTP 200.
+    let got = sent.map_err(|error| Failure::new("ssm:GetParameters", &error));
+    let [service, cluster] = names.map(|name| {
+        let found = got.as_ref().map_err(Failure::clone).map(|got| {
+            got.parameters().iter().find(|it| it.name() == Some(name.as_str())).map(parameter_text)
+        });
+        fact(found, || format!("reading parameter {name}"))
+    });
+    (service, cluster)
+}
+
+/// One parameter, as text.
+pub async fn parameter(ssm: &Ssm, name: &str) -> Fact<ParameterText> {
+    let sent = ssm.get_parameters().names(name).send().await;
     let found = sent
-        .map_err(|error| Failure::new("ssm:GetParameter", &error))
-        .map(|got| got.parameter().map(parameter_text));
+        .map_err(|error| Failure::new("ssm:GetParameters", &error))
+        .map(|got| got.parameters().first().map(parameter_text));
     fact(found, || format!("reading parameter {name}"))
 }
 
@@ -40,17 +54,11 @@ pub async fn parameters(ssm: &Ssm) -> Result<Vec<(ServiceKey, ParameterText)>, F
     Ok(found)
 }
 
-/// Writes the service's spec; the new version. The SDK may try again: the same text written
+/// Writes a spec; the new version. The SDK may try again: the same text written
 /// twice makes two versions of one meaning.
-pub async fn put_parameter(ssm: &Ssm, key: &ServiceKey, text: &str) -> Result<i64, Failure> {
-    let sent = ssm
-        .put_parameter()
-        .name(spec::parameter_name(key))
-        .r#type(ParameterType::String)
-        .value(text)
-        .overwrite(true)
-        .send()
-        .await;
+pub async fn put_parameter(ssm: &Ssm, name: &str, text: &str) -> Result<i64, Failure> {
+    let sent =
+        ssm.put_parameter().name(name).r#type(ParameterType::String).value(text).overwrite(true).send().await;
     sent.map(|put| put.version()).map_err(|error| Failure::new("ssm:PutParameter", &error))
 }
 

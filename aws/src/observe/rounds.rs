@@ -97,8 +97,8 @@ impl Reader<'_> {
         let Led { repository, query, task_definition, route } = &self.led;
         let family =
             task_definition.as_ref().map_or_else(|| desired::family(self.key), TaskDefinitionArn::family);
-        let (parameter, service, stops, images, live, newest, early, ()) = join!(
-            parameter::parameter(&clients.ssm, self.key),
+        let ((parameter, cluster_parameter), service, stops, images, live, newest, early, ()) = join!(
+            parameter::of_service(&clients.ssm, self.key),
             service::service(&clients.ecs, self.key),
             self.observer.ledger().stops_fact(),
             async {
@@ -125,6 +125,7 @@ impl Reader<'_> {
             },
         );
         facts.parameter = parameter;
+        facts.cluster_parameter = cluster_parameter;
         facts.service = service;
         facts.stops = stops;
         First { images, live, newest: (family, newest), route: early }

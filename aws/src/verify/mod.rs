@@ -53,7 +53,7 @@ impl Verifier {
 
     /// The service's spec, as text.
     pub async fn spec(&self, key: &ServiceKey) -> Fact<ParameterText> {
-        observe::parameter::parameter(&self.clients.ssm, key).await
+        observe::parameter::parameter(&self.clients.ssm, &windlass_shared::spec::parameter_name(key)).await
     }
 
     /// ECS's record of a rollout.

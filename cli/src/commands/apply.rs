@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow};
 use serde::Serialize;
 use windlass_aws::observe;
+use windlass_shared::facts::Fact;
 use windlass_shared::id::ServiceKey;
-use windlass_shared::spec::{ServiceSpec, parameter_name};
+use windlass_shared::spec::{
+    ClusterSpec, ServiceSpec, cluster_parameter_name, is_of_cluster, parameter_name,
+};
 
 use super::files;
 use crate::account::Account;
@@ -35,10 +38,12 @@ struct Applied {
     version: i64,
 }
 
-/// A spec that was read and checked.
+/// A spec that was read and checked, of a service or of a cluster.
 struct Spec {
     file: String,
-    key: ServiceKey,
+    /// `cluster/service`, or the cluster alone.
+    name: String,
+    parameter: String,
     text: String,
 }
 
@@ -51,25 +56,11 @@ pub(super) async fn apply(account: &Account, paths: &[PathBuf], output: Output) 
             Err(refused) => return refuse(path, &refused, output),
         }
     }
-    let there =
-        observe::parameters(&account.clients.ssm).await.context("reading the specs that are there")?;
     let mut applied = Vec::new();
     for spec in specs {
-        let before = there.iter().find(|(key, _)| *key == spec.key).map(|(_, parameter)| parameter);
-        let (became, version) = match before {
-            Some(before) if before.text == spec.text => (Became::Unchanged, before.version),
-            before => {
-                let became = if before.is_some() { Became::Updated } else { Became::Created };
-                (became, write(account, &spec).await?)
-            }
-        };
-        applied.push(Applied {
-            file: spec.file,
-            service: spec.key.to_string(),
-            parameter: parameter_name(&spec.key),
-            became,
-            version,
-        });
+        let (became, version) = put(account, &spec).await?;
+        let Spec { file, name, parameter, text: _ } = spec;
+        applied.push(Applied { file, service: name, parameter, became, version });
     }
     output.data(&serde_json::json!({ "applied": applied }), || {
         applied.iter().map(text).collect::<Vec<_>>().join("\n")
@@ -77,15 +68,26 @@ pub(super) async fn apply(account: &Account, paths: &[PathBuf], output: Output) 
     Ok(Exit::Ok)
 }
 
-async fn write(account: &Account, spec: &Spec) -> Result<i64> {
-    let put = observe::put_parameter(&account.clients.ssm, &spec.key, &spec.text).await;
-    Ok(put.with_context(|| format!("writing {}", parameter_name(&spec.key)))?)
+/// Writes the spec, unless it stands there word for word.
+async fn put(account: &Account, spec: &Spec) -> Result<(Became, i64)> {
+    let ssm = &account.clients.ssm;
+    let became = match observe::parameter(ssm, &spec.parameter).await {
+        Fact::Known(before) if before.text == spec.text => return Ok((Became::Unchanged, before.version)),
+        Fact::Known(_) => Became::Updated,
+        Fact::Absent | Fact::NotAsked => Became::Created,
+        Fact::Unreadable(why) => return Err(anyhow!("{why}")).hint("nothing was written for it"),
+    };
+    let put = observe::put_parameter(ssm, &spec.parameter, &spec.text).await;
+    Ok((became, put.with_context(|| format!("writing {}", spec.parameter))?))
 }
 
 /// The outer error: it could not be read. The inner one: what is wrong with it.
 fn read(account: &Account, path: &Path) -> Result<std::result::Result<Spec, String>> {
     let file = files::name(path);
     let text = String::from_utf8(files::read(path)?).with_context(|| format!("{file} is not UTF-8"))?;
+    if is_of_cluster(&text) {
+        return cluster(account, file, text);
+    }
     let spec = match ServiceSpec::parse(&text) {
         Ok(spec) => spec,
         Err(error) => return Ok(Err(error.to_string())),
@@ -97,13 +99,32 @@ fn read(account: &Account, path: &Path) -> Result<std::result::Result<Spec, Stri
     let Some(cluster) = cluster else {
         return Ok(Err("names no cluster: add `cluster: NAME`, or give --cluster".to_owned()));
     };
-    // With its comments where there is room, without them where there is not.
-    let text = if text.len() <= LARGEST { text } else { spec.canonical() };
+    let key = ServiceKey { cluster, service };
+    let text = fitting(&file, text, || spec.canonical())?;
+    Ok(Ok(Spec { file, name: key.to_string(), parameter: parameter_name(&key), text }))
+}
+
+/// A cluster's own file.
+fn cluster(account: &Account, file: String, text: String) -> Result<std::result::Result<Spec, String>> {
+    let spec = match ClusterSpec::parse(&text) {
+        Ok(spec) => spec,
+        Err(error) => return Ok(Err(error.to_string())),
+    };
+    let Some(name) = spec.cluster.clone().or_else(|| account.named_cluster().cloned()) else {
+        return Ok(Err("names no cluster: add `cluster: NAME`, or give --cluster".to_owned()));
+    };
+    let text = fitting(&file, text, || spec.canonical())?;
+    Ok(Ok(Spec { file, name: name.to_string(), parameter: cluster_parameter_name(&name), text }))
+}
+
+/// With its comments where there is room, without them where there is not.
+fn fitting(file: &str, text: String, canonical: impl FnOnce() -> String) -> Result<String> {
+    let text = if text.len() <= LARGEST { text } else { canonical() };
     if text.len() > LARGEST {
         return Err(anyhow!("{file} is {} bytes long even without comments", text.len()))
             .hint(format!("a parameter holds {LARGEST} bytes: shorten it"));
     }
-    Ok(Ok(Spec { file, key: ServiceKey { cluster, service }, text }))
+    Ok(text)
 }
 
 fn refuse(path: &Path, refused: &str, output: Output) -> Result<Exit> {

@@ -76,6 +76,7 @@ fn rings_words(rings: &Rings) -> String {
             let tag = tag.as_ref().map(|tag| format!(" (news: tag {tag})")).unwrap_or_default();
             format!("rings every service that follows {repository}{tag}")
         }
+        Rings::Cluster(cluster) => format!("rings the services of cluster {cluster} that wait"),
         Rings::Service(key) => format!("rings {key}"),
         Rings::Sweep => "rings every service".to_owned(),
         Rings::Nothing(silence) => format!("rings nothing: {silence}"),

@@ -151,7 +151,12 @@ async fn tell(stage: &Stage) -> Result<(Vec<Release>, Vec<Stream>)> {
 async fn apply(stage: &Stage, shop: &ServiceKey) -> Result<()> {
     let repository = json!({ "repositoryName": shop.service.as_str() });
     stage.ready.call(ServiceId::Ecr, "CreateRepository", repository)?;
-    let version = observe::put_parameter(&stage.account.clients.ssm, shop, SHOP).await?;
+    let version = observe::put_parameter(
+        &stage.account.clients.ssm,
+        &windlass_shared::spec::parameter_name(shop),
+        SHOP,
+    )
+    .await?;
     stage.show.line("spec", &format!("/windlass/services/{shop}, version {version}: shop:1.x on /*"), None);
     let began = Instant::now();
     while began.elapsed() < FIRST_PASS {

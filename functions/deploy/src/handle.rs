@@ -75,6 +75,7 @@ pub async fn handle(app: &App, payload: &Value, invocation: &Invocation) -> Resu
         Rings::Repository { repository, digest, tag } => {
             of_repository(app, repository, digest, tag, &cause).await?
         }
+        Rings::Cluster(cluster) => sweep::waiting(app, &cluster, &cause).await?,
         Rings::Sweep => sweep::tasks(app, &cause).await?,
     };
     run(app, tasks, invocation, &cause, is_sweep).await

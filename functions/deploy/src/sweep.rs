@@ -4,7 +4,7 @@ use futures::FutureExt as _;
 use windlass_aws::{Hints, SweepFailure};
 use windlass_shared::deploy::{Triage, triage};
 use windlass_shared::facts::{Fact, Unreadable};
-use windlass_shared::id::{ImageDigest, RepositoryName, ServiceKey};
+use windlass_shared::id::{ClusterName, ImageDigest, RepositoryName, ServiceKey};
 use windlass_shared::spec;
 
 use crate::app::App;
@@ -29,6 +29,21 @@ pub(crate) async fn tasks(app: &App, cause: &str) -> Result<Vec<Task>, SweepFail
         }
     }
     Ok(tasks)
+}
+
+/// The services of a cluster whose rollouts wait for something: its spec changed, and may have
+/// had to do with it.
+pub(crate) async fn waiting(
+    app: &App,
+    cluster: &ClusterName,
+    cause: &str,
+) -> Result<Vec<Task>, SweepFailure> {
+    let keys = app.ledger.services().await?;
+    let keys: Vec<_> = keys.into_iter().filter(|key| key.cluster == *cluster).collect();
+    let rows = app.ledger.rows(&keys).await?;
+    let waiting = rows.into_iter().filter(|(_, row)| row.state.marks.waiting.is_some());
+    let task = |key| Task { key, cause: cause.to_owned(), hints: Hints::default(), only_known: true };
+    Ok(waiting.map(|(key, _)| task(key)).collect())
 }
 
 /// The service that the image's labels ask for, where they may: the first push of an

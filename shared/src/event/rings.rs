@@ -28,6 +28,8 @@ pub enum Rings {
     },
     /// At this service.
     Service(ServiceKey),
+    /// At every service of this cluster that waits for something.
+    Cluster(ClusterName),
     /// At all of them.
     Sweep,
     /// Nowhere.
@@ -186,7 +188,8 @@ fn is_complete(status: &ScanStatus) -> Result<(), Silence> {
 
 /// A deleted spec rings as well: the pass then finds a tag, labels, or nothing wanted.
 fn parameter(change: &ParameterChange) -> Result<Rings, Silence> {
-    let key = change.service().ok_or_else(|| Silence::NotOurs(change.name.clone()))?;
+    let rings = change.service().map(Rings::Service).or_else(|| change.cluster().map(Rings::Cluster));
+    let rings = rings.ok_or_else(|| Silence::NotOurs(change.name.clone()))?;
     if let Some(exception) = &change.exception {
         return Err(Silence::Failed(exception.clone()));
     }
@@ -196,6 +199,6 @@ fn parameter(change: &ParameterChange) -> Result<Rings, Silence> {
         ParameterOperation::Create
         | ParameterOperation::Update
         | ParameterOperation::Delete
-        | ParameterOperation::Other(_) => Ok(Rings::Service(key)),
+        | ParameterOperation::Other(_) => Ok(rings),
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::edge;
 use super::word::words;
-use crate::id::ServiceKey;
+use crate::id::{ClusterName, ServiceKey};
 
 /// Where specs live: `/windlass/services/<cluster>/<service>`.
 pub const PARAMETER_PREFIX: &str = "/windlass/services/";
@@ -47,6 +47,11 @@ pub struct ParameterChange {
 }
 
 impl ParameterChange {
+    /// The cluster whose spec the parameter holds.
+    pub fn cluster(&self) -> Option<ClusterName> {
+        crate::spec::cluster_from_parameter_name(&self.name)
+    }
+
     /// The service whose spec the parameter holds.
     pub fn service(&self) -> Option<ServiceKey> {
         self.name.strip_prefix(PARAMETER_PREFIX)?.parse().ok()

@@ -1,9 +1,21 @@
 //! When nothing is rolled out: windows by cron expression and time zone.
+//!
+//! | question | where |
+//! |---|---|
+//! | which minutes an expression names | `cron` |
+//! | whether it is frozen now, by which window, until when | `frozen` |
 
+mod cron;
+mod frozen;
+#[cfg(test)]
+mod tests;
+
+use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::problem::Checks;
+pub use self::frozen::{Frozen, frozen};
+use super::problem::{Checks, nearest};
 
 /// A time in which nothing is rolled out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -61,6 +73,12 @@ impl Default for TimeZoneName {
     }
 }
 
+impl std::fmt::Display for FreezeWindow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "`{}` for {} min, {}", self.start.as_str(), self.minutes, self.timezone.as_str())
+    }
+}
+
 impl FreezeWindow {
     pub(super) fn check_into(&self, checks: &mut Checks) {
         let Self { start, minutes, timezone, reason: _ } = self;
@@ -71,88 +89,31 @@ impl FreezeWindow {
     }
 }
 
-/// A field of a cron expression: its name, its numbers, its words.
-struct Field {
-    name: &'static str,
-    from: u8,
-    to: u8,
-    words: &'static [&'static str],
-}
-
-const MONTHS: &[&str] = &["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
-const DAYS: &[&str] = &["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
-
-/// In order. Both 0 and 7 are Sunday.
-const FIELDS: [Field; 5] = [
-    Field { name: "minute", from: 0, to: 59, words: &[] },
-    Field { name: "hour", from: 0, to: 23, words: &[] },
-    Field { name: "day of month", from: 1, to: 31, words: &[] },
-    Field { name: "month", from: 1, to: 12, words: MONTHS },
-    Field { name: "day of week", from: 0, to: 7, words: DAYS },
-];
-
 impl Cron {
-    /// What is wrong with it: the classic five fields of `*`, numbers, words (`MON`, `JAN`),
-    /// ranges, steps and lists.
-    fn problem(&self) -> Option<String> {
-        let fields: Vec<&str> = self.0.split_whitespace().collect();
-        if fields.len() != FIELDS.len() {
-            let many = fields.len();
-            return Some(format!(
-                "`{}` has {many} fields, not 5: minute, hour, day of month, month, day of week (`0 22 * * FRI`)",
-                self.0
-            ));
-        }
-        FIELDS.iter().zip(fields).find_map(|(field, text)| {
-            let bad = text.split(',').find(|part| !field.takes(part))?;
-            Some(format!(
-                "`{bad}` is no {}: {} to {}, `*`, ranges, steps or lists",
-                field.name, field.from, field.to
-            ))
-        })
-    }
-
     pub(super) fn check_into(&self, key: &str, checks: &mut Checks) {
-        if let Some(problem) = self.problem() {
+        if let Err(problem) = cron::Minutes::read(&self.0) {
             checks.refuse(key, problem);
         }
     }
 }
 
-impl Field {
-    /// `*`, `5`, `1-5`, each perhaps with `/step`.
-    fn takes(&self, part: &str) -> bool {
-        let (range, step) = part.split_once('/').map_or((part, None), |(range, step)| (range, Some(step)));
-        let steps = |step: &str| step.parse::<u8>().is_ok_and(|step| (1..=self.to).contains(&step));
-        let ranges = range == "*"
-            || match range.split_once('-') {
-                None => self.value(range).is_some(),
-                Some((from, to)) => self.value(from).zip(self.value(to)).is_some_and(|(from, to)| from <= to),
-            };
-        ranges && step.is_none_or(steps)
-    }
-
-    fn value(&self, text: &str) -> Option<u8> {
-        let word = self.words.iter().position(|word| word.eq_ignore_ascii_case(text));
-        let value = match word {
-            Some(index) => self.from + u8::try_from(index).ok()?,
-            None if text.bytes().all(|b| b.is_ascii_digit()) => text.parse().ok()?,
-            None => return None,
-        };
-        (self.from..=self.to).contains(&value).then_some(value)
-    }
-}
-
 impl TimeZoneName {
-    /// Syntax alone: whether the zone exists is for whoever has the time zone database.
-    fn is_name(&self) -> bool {
-        let good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'+');
-        let part = |part: &str| part.starts_with(|c: char| c.is_ascii_alphabetic()) && part.bytes().all(good);
-        self.0 == "UTC" || (self.0.contains('/') && self.0.split('/').all(part))
+    /// The zone, if the database that comes with the program has it.
+    fn zone(&self) -> Option<TimeZone> {
+        let zone = TimeZone::get(&self.0).ok()?;
+        // POSIX strings and the like read too, and are no names.
+        (zone.iana_name() == Some(self.0.as_str())).then_some(zone)
     }
 
     pub(super) fn check_into(&self, checks: &mut Checks) {
-        let detail = format!("`{}` is no time zone's name: `Europe/Berlin`, `UTC`", self.0);
-        checks.need(self.is_name(), "timezone", detail);
+        if self.zone().is_some() {
+            return;
+        }
+        let known: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
+        let detail = match nearest(&self.0, known.iter().map(String::as_str)) {
+            Some(nearest) => format!("`{}` is no time zone: did you mean `{nearest}`?", self.0),
+            None => format!("`{}` is no time zone: names are such as `Europe/Berlin`, `UTC`", self.0),
+        };
+        checks.refuse("timezone", detail);
     }
 }

@@ -22,13 +22,12 @@ impl ServiceSpec {
             pre_deploy,
             scan,
             scaling,
-            freeze,
+            freeze: _,
             after,
         } = self;
         let sections = [
             ("pre_deploy", pre_deploy.is_some()),
             ("scan", scan.is_some()),
-            ("freeze", !freeze.is_empty()),
             ("after", after.is_some()),
             (SCALING, scaling.is_some()),
         ];
@@ -113,7 +112,6 @@ mod tests {
             ("route.stickiness", "route: {paths: [/a], stickiness: {duration_secs: 60}}"),
             ("pre_deploy", "pre_deploy: {command: [migrate]}"),
             ("scan", "scan: {max_severity: medium}"),
-            ("freeze", "freeze: [{start: 0 0 * * *, minutes: 5}]"),
             ("after", "after: {service: staging/shop}"),
             ("scaling", "scaling: {min: 1, max: 2}"),
         ] {

@@ -17,6 +17,7 @@
 //! It does not know SSM, ECS or a registry: text, tags and labels come in as values.
 
 mod check;
+pub mod cluster;
 mod later;
 mod parse;
 mod problem;
@@ -42,6 +43,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use cluster::{ClusterSpec, cluster_from_parameter_name, cluster_parameter_name, is_of_cluster};
 pub use freeze::{Cron, FreezeWindow, TimeZoneName};
 pub use gates::{After, CompareSpec, HttpCheck, PreDeploySpec, ScanGate, Severity, VerifySpec};
 pub use labels::{GuardRails, LabelProblem, LabelRefusal, from_labels};

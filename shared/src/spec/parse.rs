@@ -4,6 +4,8 @@
 //! read again as a tree with lines, to say everything that is wrong with it.
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::ServiceSpec;
 use super::problem::{Checks, Problem, ProblemKind, SpecError, nearest};
@@ -16,31 +18,7 @@ const DEEPEST: usize = 16;
 impl ServiceSpec {
     /// Reads YAML or JSON and checks it. The error holds everything that is wrong.
     pub fn parse(text: &str) -> Result<Self, SpecError> {
-        let Failed { path, error } = match typed(text) {
-            Ok(spec) => {
-                return match spec.problems() {
-                    problems if problems.is_empty() => Ok(spec),
-                    problems => Err(located(text, problems)),
-                };
-            }
-            Err(failed) => *failed,
-        };
-        let tree = match Tree::read(text) {
-            Ok(tree) => tree,
-            // The tree's own error: the typed reading may have stopped at something else before.
-            Err(syntax) => return Err(not_a_tree(&message(&syntax), line_of(&syntax))),
-        };
-        let line = line_of(&error);
-        let mut problems = tree.unknown_keys(&super::json_schema());
-        let path = path.unwrap_or_default();
-        // Told already, by its key and with the nearest known one.
-        let told = message(&error).starts_with("unknown field") && !problems.is_empty();
-        if !told && problems.iter().all(|problem| problem.path != path) {
-            let kind = ProblemKind::WrongType { detail: in_our_words(&message(&error)) };
-            problems.push(Problem { path, line, kind });
-        }
-        problems.sort_by_key(|problem| problem.line);
-        Err(SpecError { problems })
+        read(text, super::json_schema, Self::problems)
     }
 
     /// Everything that is wrong with a spec that was made otherwise than by [`Self::parse`].
@@ -68,8 +46,41 @@ impl ServiceSpec {
     }
 }
 
+/// Reads a file of any kind: typed where all is well, else with everything that is wrong.
+pub(super) fn read<T: DeserializeOwned>(
+    text: &str,
+    schema: impl FnOnce() -> Value,
+    check: impl FnOnce(&T) -> Vec<Problem>,
+) -> Result<T, SpecError> {
+    let Failed { path, error } = match typed(text) {
+        Ok(spec) => {
+            return match check(&spec) {
+                problems if problems.is_empty() => Ok(spec),
+                problems => Err(located(text, problems)),
+            };
+        }
+        Err(failed) => *failed,
+    };
+    let tree = match Tree::read(text) {
+        Ok(tree) => tree,
+        // The tree's own error: the typed reading may have stopped at something else before.
+        Err(syntax) => return Err(not_a_tree(&message(&syntax), line_of(&syntax))),
+    };
+    let line = line_of(&error);
+    let mut problems = tree.unknown_keys(&schema());
+    let path = path.unwrap_or_default();
+    // Told already, by its key and with the nearest known one.
+    let told = message(&error).starts_with("unknown field") && !problems.is_empty();
+    if !told && problems.iter().all(|problem| problem.path != path) {
+        let kind = ProblemKind::WrongType { detail: in_our_words(&message(&error)) };
+        problems.push(Problem { path, line, kind });
+    }
+    problems.sort_by_key(|problem| problem.line);
+    Err(SpecError { problems })
+}
+
 #[expect(clippy::expect_used, reason = "maps have text keys, numbers are finite: JSON takes every spec")]
-fn canonical(value: &impl Serialize) -> String {
+pub(super) fn canonical(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("a spec is JSON")
 }
 
@@ -91,7 +102,7 @@ struct Failed {
     error: serde_saphyr::Error,
 }
 
-fn typed(text: &str) -> Result<ServiceSpec, Box<Failed>> {
+fn typed<T: DeserializeOwned>(text: &str) -> Result<T, Box<Failed>> {
     let mut path = None;
     serde_saphyr::with_deserializer_from_str_with_options(text, options(), |deserializer| {
         serde_path_to_error::deserialize(deserializer).map_err(|error| {

@@ -101,3 +101,39 @@ async fn the_sweep_writes_nothing_for_a_held_service() {
     stage.assert_live("shop", &two);
     stage.finish().await;
 }
+
+/// The world begins on a Thursday at midnight.
+#[tokio::test(start_paused = true)]
+async fn a_freeze_of_the_cluster_holds_pushes_back_and_its_change_rings_them() {
+    let (mut stage, one) = update::shop(65).await;
+    stage.put_parameter(
+        "/windlass/clusters/main",
+        "freeze: [{start: 0 0 * * THU, minutes: 600, reason: sale}]",
+    );
+    stage.run_for(Duration::from_secs(3)).await;
+    let two = stage.push("shop", "latest", &version("2"));
+    stage.run_for(SWEPT).await;
+    stage.assert_live("shop", &one);
+    let report = stage.report(&key("shop")).await;
+    assert!(report.contains("until 2026-01-01T10:00:00Z (sale)"), "{report}");
+    stage.sweeps_without_a_write().await;
+    stage.put_parameter("/windlass/clusters/main", "freeze: []");
+    stage.run_for(Duration::from_secs(5)).await;
+    stage.until_quiet().await;
+    stage.assert_live("shop", &two);
+    stage.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_thaws_by_the_clock_alone() {
+    let (mut stage, one) = update::shop(66).await;
+    stage.apply_spec("shop", "image: {repository: shop}\nfreeze: [{start: 0 0 * * *, minutes: 8}]");
+    stage.run_for(Duration::from_secs(3)).await;
+    let two = stage.push("shop", "latest", &version("2"));
+    stage.run_for(SWEPT).await;
+    stage.assert_live("shop", &one);
+    stage.run_for(Duration::from_mins(8)).await;
+    stage.until_quiet().await;
+    stage.assert_live("shop", &two);
+    stage.finish().await;
+}

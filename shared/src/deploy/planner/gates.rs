@@ -1,4 +1,5 @@
-//! What stands before a rollout, in this order: a person's hold, a stop, what rings already.
+//! What stands before a rollout, in this order: a person's hold, a stop, a freeze window, what rings
+//! already.
 //!
 //! Each gate says nothing, or a reason and an end. What a gate lets through that a reviewer
 //! would ask about goes into the release's approvals. Where only a person or the clock can
@@ -12,8 +13,9 @@ use crate::deploy::wanted::Wanted;
 use crate::facts::{AlarmState, Fact};
 use crate::id::{Actor, ImageDigest, Timestamp};
 use crate::ledger::{Approval, Order, Waiting, WaitsOn};
-use crate::spec::RolloutSpec;
+use crate::spec::freeze::frozen;
 use crate::spec::rollout::RingingAlarm;
+use crate::spec::{ClusterSpec, FreezeWindow, RolloutSpec};
 
 /// What waits is looked at again after this, though nothing rang: an event may be lost.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(10);
@@ -23,6 +25,7 @@ impl Planner<'_> {
     pub(super) fn gates(&mut self, wanted: &Wanted, digest: &ImageDigest) -> Result<(), Stop> {
         self.not_held(wanted, digest)?;
         self.not_stopped(wanted, digest)?;
+        self.not_frozen(wanted, digest)?;
         if let Some(rollout) = &wanted.spec.rollout {
             self.alarms_are_quiet(rollout, digest)?;
         }
@@ -54,6 +57,42 @@ impl Planner<'_> {
             since: why.at,
             would: digest.clone(),
         })
+    }
+
+    fn not_frozen(&mut self, wanted: &Wanted, digest: &ImageDigest) -> Result<(), Stop> {
+        let of_cluster = self.cluster_freeze()?;
+        let own = frozen(&wanted.spec.freeze, self.now);
+        let cluster = frozen(&of_cluster, self.now);
+        let Some(holds) = own.into_iter().chain(cluster).max_by_key(|holds| holds.until) else {
+            return Ok(());
+        };
+        let window = holds.window;
+        if self.bypass(&format!("the freeze window {window}")) {
+            return Ok(());
+        }
+        let note = GateNote::Frozen {
+            window: window.to_string(),
+            of_cluster: own.is_none_or(|own| own != holds),
+            reason: window.reason.clone(),
+            since: holds.since,
+            until: holds.until,
+            would: digest.clone(),
+        };
+        self.waits(wanted, digest, WaitsOn::Freeze, Some(holds.until));
+        self.gate(note)
+    }
+
+    /// The cluster's own windows.
+    fn cluster_freeze(&mut self) -> Result<Vec<FreezeWindow>, Stop> {
+        let parameter = self.need(&self.facts.cluster_parameter, "the cluster's parameter")?;
+        let Some(parameter) = parameter else { return Ok(Vec::new()) };
+        match ClusterSpec::parse(&parameter.text) {
+            Ok(spec) => Ok(spec.freeze),
+            Err(error) => self.gate(GateNote::ClusterSpecRefused {
+                parameter: parameter.name.clone(),
+                reason: error.to_string(),
+            }),
+        }
     }
 
     /// An alarm that rings before the rollout begins would tell nothing about it: ECS then

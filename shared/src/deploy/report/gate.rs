@@ -23,6 +23,28 @@ pub enum GateNote {
         /// What would be rolled out.
         would: ImageDigest,
     },
+    /// A freeze window holds.
+    Frozen {
+        /// The window: `0 18 * * FRI for 3720 min, Europe/Berlin`.
+        window: String,
+        /// Of the cluster, not of the service.
+        of_cluster: bool,
+        /// Why, in the spec's words.
+        reason: Option<String>,
+        /// Since when.
+        since: Timestamp,
+        /// Until when, with all windows that follow without a gap.
+        until: Timestamp,
+        /// What would be rolled out.
+        would: ImageDigest,
+    },
+    /// The cluster's own parameter does not read: what is frozen cannot be told.
+    ClusterSpecRefused {
+        /// The parameter.
+        parameter: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// A bypass was ordered too long ago.
     BypassOver {
         /// Who ordered it.
@@ -53,15 +75,22 @@ impl GateNote {
     /// Whether a person has to do something before this service goes on.
     pub fn needs_a_person(&self) -> bool {
         match self {
-            Self::Stopped { .. } | Self::AlarmRings { .. } | Self::AlarmMissing { .. } => true,
-            Self::AlarmIgnored { .. } | Self::BypassOver { .. } => false,
+            Self::Stopped { .. }
+            | Self::ClusterSpecRefused { .. }
+            | Self::AlarmRings { .. }
+            | Self::AlarmMissing { .. } => true,
+            Self::Frozen { .. } | Self::AlarmIgnored { .. } | Self::BypassOver { .. } => false,
         }
     }
 
     /// Whether a rollout would begin but for this.
     pub fn holds_back(&self) -> bool {
         match self {
-            Self::Stopped { .. } | Self::AlarmRings { .. } | Self::AlarmMissing { .. } => true,
+            Self::Stopped { .. }
+            | Self::Frozen { .. }
+            | Self::ClusterSpecRefused { .. }
+            | Self::AlarmRings { .. }
+            | Self::AlarmMissing { .. } => true,
             Self::AlarmIgnored { .. } | Self::BypassOver { .. } => false,
         }
     }
@@ -70,8 +99,11 @@ impl GateNote {
     /// what it waits for ([`crate::ledger::Waiting`]).
     pub fn leaves_open(&self) -> bool {
         match self {
-            Self::AlarmRings { .. } | Self::AlarmMissing { .. } => true,
-            Self::Stopped { .. } | Self::AlarmIgnored { .. } | Self::BypassOver { .. } => false,
+            Self::ClusterSpecRefused { .. } | Self::AlarmRings { .. } | Self::AlarmMissing { .. } => true,
+            Self::Stopped { .. }
+            | Self::Frozen { .. }
+            | Self::AlarmIgnored { .. }
+            | Self::BypassOver { .. } => false,
         }
     }
 }
@@ -84,6 +116,24 @@ impl fmt::Display for GateNote {
                 "held: {scope} is stopped by {by} since {since} ({reason}); would roll out {}; `windlass start` ends it, `windlass ring SERVICE --force --reason …` passes it by once",
                 would.short()
             ),
+            Self::Frozen { window, of_cluster, reason, since, until, would } => {
+                let whose = if *of_cluster { "the cluster's" } else { "its" };
+                write!(f, "held: {whose} freeze window {window} holds from {since} until {until}")?;
+                if let Some(reason) = reason {
+                    write!(f, " ({reason})")?;
+                }
+                write!(
+                    f,
+                    "; would roll out {}; it begins then, or by `windlass ring SERVICE --force --reason …`",
+                    would.short()
+                )
+            }
+            Self::ClusterSpecRefused { parameter, reason } => {
+                write!(
+                    f,
+                    "refused: {parameter} does not read, so that what is frozen cannot be told: {reason}; correct it with `windlass apply`"
+                )
+            }
             Self::BypassOver { by, at } => {
                 write!(
                     f,

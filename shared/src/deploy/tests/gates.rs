@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::world::{World, at, digest};
 use crate::deploy::{Triage, record, triage};
-use crate::facts::{AlarmState, Fact, FailureKind, Stops, Unreadable};
+use crate::facts::{AlarmState, Fact, FailureKind, ParameterText, Stops, Unreadable};
 use crate::ledger::{Hold, InFlight, Order, ServiceRow};
 
 fn with_alarm(state: Fact<AlarmState>, rollout: &str) -> World {
@@ -152,4 +152,40 @@ fn a_bypass_is_over_after_an_hour_and_passes_no_hold() {
     held.row.hold = Some(hold(55));
     held.row.orders.bypass = Some(bypass(58));
     assert_eq!(begun(&held), None);
+}
+
+fn frozen(spec: &str, cluster: Option<&str>) -> World {
+    let mut world = World::specified(&format!("image: {{repository: shop}}\n{spec}")).image('b', "v2", 50);
+    world.facts.cluster_parameter = cluster.map_or(Fact::Absent, |text| {
+        Fact::Known(ParameterText { name: "/windlass/clusters/main".into(), version: 1, text: text.into() })
+    });
+    world
+}
+
+const SALE: &str = "freeze: [{start: 0 0 * * *, minutes: 90, reason: the sale}]";
+
+#[test]
+fn a_freeze_window_of_the_service_or_of_its_cluster_holds_until_its_end() {
+    let own = frozen(SALE, None);
+    assert_eq!(begun(&own), None);
+    insta::assert_snapshot!(said(&own), @"held: its freeze window `0 0 * * *` for 90 min, UTC holds from 2026-01-01T00:00:00Z until 2026-01-01T01:30:00Z (the sale); would roll out bbbbbbbbbbbb; it begins then, or by `windlass ring SERVICE --force --reason …`");
+    let of_cluster = frozen("", Some(SALE));
+    insta::assert_snapshot!(said(&of_cluster), @"held: the cluster's freeze window `0 0 * * *` for 90 min, UTC holds from 2026-01-01T00:00:00Z until 2026-01-01T01:30:00Z (the sale); would roll out bbbbbbbbbbbb; it begins then, or by `windlass ring SERVICE --force --reason …`");
+    let mut over = frozen(SALE, Some("freeze: [{start: 0 0 * * *, minutes: 60}]"));
+    over.now = at(90);
+    assert!(begun(&over).is_some());
+    let mut passed = frozen(SALE, Some(SALE));
+    passed.row.orders.bypass = Some(bypass(58));
+    assert_eq!(begun(&passed).unwrap().approvals.len(), 1);
+    let mut waits = left(&own);
+    assert_eq!(judged(&waits), Triage::Quiet);
+    waits.now = at(71);
+    assert!(matches!(judged(&waits), Triage::Pass(_)), "each ten minutes it is looked at");
+}
+
+#[test]
+fn a_clusters_parameter_that_does_not_read_holds_everything_back() {
+    let broken = frozen("", Some("freeze: [{start: 0 0 * *, minutes: 5}]"));
+    assert_eq!(begun(&broken), None);
+    insta::assert_snapshot!(said(&broken), @"refused: /windlass/clusters/main does not read, so that what is frozen cannot be told: line 1: `freeze[0].start`: `0 0 * *` has 4 fields, not 5: minute, hour, day of month, month, day of week (`0 22 * * FRI`); correct it with `windlass apply`");
 }

@@ -1,0 +1,93 @@
+//! Whether it is frozen now, by which window, until when; in bounded time.
+//!
+//! A window's start that the clocks jump over (02:30 in the night of spring) begins when it
+//! would have without the jump: an hour of the clock later, which is the same instant. One
+//! that comes twice (02:30 in autumn) begins the first time, once.
+
+use jiff::{SignedDuration, ToSpan as _};
+
+use super::FreezeWindow;
+use super::cron::Minutes;
+use crate::id::Timestamp;
+
+/// Windows that follow one another without a gap are one freeze, up to this many of them.
+const MOST: usize = 1000;
+
+/// A freeze that holds now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Frozen<'a> {
+    /// The window that holds now; of several, the one that began last.
+    pub window: &'a FreezeWindow,
+    /// When that began.
+    pub since: Timestamp,
+    /// When nothing is frozen any more, with every window that follows without a gap; where
+    /// they never end, how far was looked.
+    pub until: Timestamp,
+}
+
+/// The freeze that holds at `now`, if one does.
+pub fn frozen<'a>(windows: impl IntoIterator<Item = &'a FreezeWindow>, now: Timestamp) -> Option<Frozen<'a>> {
+    let windows: Vec<_> = windows.into_iter().filter_map(Ready::of).collect();
+    let (first, since) = latest(&windows, now)?;
+    let mut until = first.end(since);
+    for _ in 0..MOST {
+        // The end itself is free, unless another window holds then.
+        let Some(next) = windows.iter().filter_map(|w| Some(w.end(w.start_before(until)?))).max() else {
+            break;
+        };
+        if next <= until {
+            break;
+        }
+        until = next;
+    }
+    Some(Frozen { window: first.window, since, until })
+}
+
+fn latest<'w, 'a>(windows: &'w [Ready<'a>], now: Timestamp) -> Option<(&'w Ready<'a>, Timestamp)> {
+    let held = windows.iter().filter_map(|window| Some((window, window.start_before(now)?)));
+    held.max_by_key(|(_, since)| *since)
+}
+
+/// A window that was read. Its spec was checked, so that none is lost here.
+struct Ready<'a> {
+    window: &'a FreezeWindow,
+    minutes: Minutes,
+    zone: jiff::tz::TimeZone,
+    lasts: SignedDuration,
+}
+
+impl<'a> Ready<'a> {
+    fn of(window: &'a FreezeWindow) -> Option<Self> {
+        let minutes = Minutes::read(window.start.as_str()).ok()?;
+        let zone = window.timezone.zone()?;
+        let lasts = SignedDuration::from_mins(i64::from(window.minutes));
+        Some(Self { window, minutes, zone, lasts })
+    }
+
+    fn end(&self, since: Timestamp) -> Timestamp {
+        since.saturating_add(self.lasts).unwrap_or(Timestamp::MAX)
+    }
+
+    /// The latest start whose window holds at `at`: day by day back from `at`, for as many days
+    /// as the window lasts and one on either side, for clocks that were put forward or back.
+    fn start_before(&self, at: Timestamp) -> Option<Timestamp> {
+        let today = self.zone.to_datetime(at).date();
+        let days = i64::from(self.window.minutes / 1440) + 3;
+        let dates = (-1..days).filter_map(|back| today.checked_sub(back.days()).ok());
+        let starts = dates.filter(|date| self.minutes.has_day(*date)).flat_map(|date| {
+            let minutes = self.minutes.of_day(date);
+            minutes.filter_map(|minute| self.zone.to_timestamp(minute).ok())
+        });
+        // Not sorted by instant in the night that the clocks change: of one day, the latest.
+        let mut found: Option<Timestamp> = None;
+        for start in starts {
+            if found.is_some_and(|found| start.duration_until(found) > SignedDuration::from_hours(3)) {
+                break;
+            }
+            if start <= at && found.is_none_or(|found| found < start) {
+                found = Some(start);
+            }
+        }
+        found.filter(|start| at < self.end(*start))
+    }
+}
