@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use windlass_shared::id::{Actor, ImageDigest, ServiceKey};
-use windlass_shared::ledger::{Hold, Order, RollbackOrder, RollbackTo};
+use windlass_shared::ledger::{Answer, Hold, Order, RollbackOrder, RollbackTo};
 use windlass_sim::ServiceId;
 use windlass_sim::ecr::{PushSpec, ensure_repository, push_image};
 
@@ -85,6 +85,15 @@ impl Stage {
     pub async fn resume(&self, key: &ServiceKey) {
         let held = self.ledger.resume(key).await.unwrap_or_else(|error| panic!("{error}"));
         assert!(held, "{key} was held");
+        self.ring(key);
+    }
+
+    /// `windlass approve`, `windlass reject`: to the question that stands in the row.
+    pub async fn say(&self, key: &ServiceKey, approve: bool, reason: &str) {
+        let question = self.row(key).await.state.marks.question.expect("a question stands");
+        let order = Order { by: Actor::new("ann"), reason: reason.to_owned(), at: timestamp(self.now()) };
+        let answer = Answer { question: question.id, approve, order };
+        self.ledger.answer(key, &answer).await.unwrap_or_else(|error| panic!("{error}"));
         self.ring(key);
     }
 

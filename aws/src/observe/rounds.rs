@@ -12,13 +12,14 @@ use windlass_shared::facts::{
 };
 use windlass_shared::id::{Family, ImageDigest, ListenerArn, RepositoryName, ServiceKey, TaskDefinitionArn};
 use windlass_shared::image::{Policy, select};
-use windlass_shared::ledger::{InFlight, Quarantine, RouteHint, ServiceRow, in_force};
+use windlass_shared::ledger::{InFlight, Manner, Quarantine, RouteHint, ServiceRow, in_force};
 use windlass_shared::spec::{ServiceSpec, Wanted};
 use windlass_shared::task_definition::TaskDefinition;
 
 use super::content::Depth;
 use super::convert::fact;
 use super::repository::{self, ImageQuery};
+use super::route::Second;
 use super::{Hints, Observer, alarms, parameter, route, service, under_way};
 use crate::lossless::describe_task_definition;
 
@@ -349,7 +350,11 @@ impl Reader<'_> {
             Some((asked, early)) if asked == *listener => early,
             _ => Box::pin(route::early(elb, self.key, listener, self.led.route.as_ref())).await,
         };
-        route::complete(elb, early).await
+        let by_strategy = wanted.is_some_and(|wanted| wanted.spec.has_two_groups());
+        let begun = self.row.state.in_flight.as_ref();
+        let in_flight = begun.is_some_and(|begun| begun.manner != Manner::Rolling);
+        let second = if by_strategy || in_flight { Second::Wanted } else { Second::WhereItLeads };
+        route::complete(elb, self.key, early, second).await
     }
 
     // ── the rollout in flight ───────────────────────────────────────────────────────

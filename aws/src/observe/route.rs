@@ -68,8 +68,17 @@ pub(crate) async fn early(
     Early { listener: listener.clone(), vpc, rules, group, hinted, tags, health }
 }
 
+/// Whether the service's second target group is to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Second {
+    /// A rollout takes it, or will.
+    Wanted,
+    /// Only where a rule leads there.
+    WhereItLeads,
+}
+
 /// The route's facts: what was read early, and what only now can be asked for.
-pub(crate) async fn complete(elb: &Elb, early: Early) -> Fact<RouteFacts> {
+pub(crate) async fn complete(elb: &Elb, key: &ServiceKey, early: Early, second: Second) -> Fact<RouteFacts> {
     let Early { listener, vpc, rules, group, hinted, tags, health } = early;
     let doing = || format!("reading the route on {listener}");
     let (vpc, mut rules) = match (vpc, rules) {
@@ -80,24 +89,37 @@ pub(crate) async fn complete(elb: &Elb, early: Early) -> Fact<RouteFacts> {
         Ok(Some(group)) => Some(group.arn.clone()),
         Ok(None) | Err(_) => None,
     };
-    // Tags are read of the rules that lead to our group: ours is among them, or there is none.
-    let to_us: Vec<RuleArn> = rules
-        .iter()
-        .filter(|rule| found.as_ref().is_some_and(|arn| rule.forwards.iter().any(|(to, _)| to == arn)))
-        .map(|rule| rule.arn.clone())
-        .collect();
-    let wanted: Vec<String> =
-        found.iter().map(ToString::to_string).chain(to_us.iter().map(ToString::to_string)).collect();
+    let second_group = second_group(elb, key, &rules, second).await;
+    let second_found = match &second_group {
+        Some(Ok(Some(group))) => Some(group.arn.clone()),
+        Some(Ok(None) | Err(_)) | None => None,
+    };
+    // Tags are read of the rules that lead to our groups: ours are among them, or there is none.
+    let leads_to_us = |rule: &&Rule| {
+        let mut groups = rule.forwards.iter().map(|(to, _)| Some(to));
+        groups.any(|to| to == found.as_ref() || to == second_found.as_ref())
+    };
+    let to_us = rules.iter().filter(leads_to_us).map(|rule| rule.arn.to_string());
+    let groups = found.iter().chain(&second_found).map(ToString::to_string);
     let mut tags = tags.unwrap_or_default();
-    let missing: Vec<String> = wanted.into_iter().filter(|arn| !tags.contains_key(arn)).collect();
+    let missing: Vec<String> = groups.chain(to_us).filter(|arn| !tags.contains_key(arn)).collect();
     let is_hinted = found.is_some() && found == hinted.target_group;
-    let (more, health) = join!(tags_of(elb, missing), async {
-        match (&found, health) {
-            (Some(_), Some(health)) if is_hinted => Some(health),
-            (Some(group), _) => Some(target_health(elb, group).await),
-            (None, _) => None,
-        }
-    });
+    let (more, health, second_health) = join!(
+        tags_of(elb, missing),
+        async {
+            match (&found, health) {
+                (Some(_), Some(health)) if is_hinted => Some(health),
+                (Some(group), _) => Some(target_health(elb, group).await),
+                (None, _) => None,
+            }
+        },
+        async {
+            match &second_found {
+                Some(group) => Some(target_health(elb, group).await),
+                None => None,
+            }
+        },
+    );
     match more {
         Ok(more) => tags.extend(more),
         // Without tags nothing of ours could be told from a stranger's.
@@ -106,21 +128,43 @@ pub(crate) async fn complete(elb: &Elb, early: Early) -> Fact<RouteFacts> {
     for rule in &mut rules {
         rule.tags = tags.get(rule.arn.as_str()).cloned().unwrap_or_default();
     }
-    let group = group.map(|group| {
-        group.map(|group| TargetGroup {
-            tags: tags.get(group.arn.as_str()).cloned().unwrap_or_default(),
-            ..group
+    let tagged = |group: Result<Option<TargetGroup>, Failure>| {
+        group.map(|group| {
+            group.map(|group| TargetGroup {
+                tags: tags.get(group.arn.as_str()).cloned().unwrap_or_default(),
+                ..group
+            })
         })
-    });
+    };
+    let describing = || "describing the target group".to_owned();
     Fact::Known(RouteFacts {
         vpc,
         rules,
-        target_group: fact(group, || "describing the target group".to_owned()),
+        target_group: fact(tagged(group), describing),
         health: health_fact(health, found.as_ref()),
-        second_group: Fact::NotAsked,
-        second_health: Fact::NotAsked,
+        second_group: second_group.map_or(Fact::NotAsked, |group| fact(tagged(group), describing)),
+        second_health: health_fact(second_health, second_found.as_ref()),
         listener,
     })
+}
+
+/// The second group, by its name; `None` where nobody has a use for it.
+async fn second_group(
+    elb: &Elb,
+    key: &ServiceKey,
+    rules: &[Rule],
+    second: Second,
+) -> Option<Result<Option<TargetGroup>, Failure>> {
+    let name = names::second_target_group(key);
+    let infix = format!(":targetgroup/{name}/");
+    let leads_there = || {
+        let mut groups = rules.iter().flat_map(|rule| &rule.forwards);
+        groups.any(|(to, _)| to.as_str().contains(&infix))
+    };
+    if second == Second::WhereItLeads && !leads_there() {
+        return None;
+    }
+    Some(target_group(elb, &name).await)
 }
 
 fn health_fact(

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use super::plan::{InFlightChange, Plan, RuleAction, Step};
+use super::plan::{AdvancedBalancing, InFlightChange, Plan, RuleAction, Step};
 use super::route;
-use crate::facts::{Fact, ServiceFacts};
+use crate::facts::{Fact, LiveService, ServiceFacts};
 use crate::id::{ContainerName, ImageDigest};
 use crate::ledger::{InFlight, ServiceRow, StopScope};
 use crate::task_definition::{READ_ONLY, TaskDefinition};
@@ -60,6 +60,9 @@ pub enum Violation {
     /// Unreadable is never taken for absent.
     #[error("it creates the service although ECS did not say that there is none")]
     CreatesUnseen,
+    /// Between two groups the weights are ECS's.
+    #[error("step {0} changes a rule while ECS shifts this service's requests")]
+    WhileShifting(usize),
     /// Somebody else's deployments.
     #[error("it updates a service that {0} deploys")]
     OtherController(String),
@@ -72,6 +75,7 @@ pub fn check(plan: &Plan, facts: &ServiceFacts, row: &ServiceRow) -> Vec<Violati
     for (at, step) in plan.steps.iter().enumerate() {
         made_before(plan, at, step, &mut broken);
         tagged(at, step, &mut broken);
+        while_shifting(at, step, facts, &mut broken);
         match step {
             Step::RegisterTaskDefinition { content, digest, replaces, .. } => {
                 registers(content, digest, replaces.is_some(), facts, &mut broken);
@@ -216,7 +220,15 @@ fn used(step: &Step) -> Vec<&str> {
         action.forwards.iter().filter_map(|forward| forward.group.by_this_plan()).collect()
     }
     match step {
-        Step::UpdateService { task_definition, .. } => task_definition.by_this_plan().into_iter().collect(),
+        Step::UpdateService { task_definition, load_balancer, .. } => {
+            let between = load_balancer.as_ref().and_then(|balancer| balancer.advanced.as_ref());
+            let made = between.into_iter().flat_map(|between| {
+                let AdvancedBalancing { alternate, production_rule, test_rule, role: _ } = between;
+                let test = test_rule.as_ref().and_then(|rule| rule.by_this_plan());
+                [alternate.by_this_plan(), production_rule.by_this_plan(), test]
+            });
+            task_definition.by_this_plan().into_iter().chain(made.flatten()).collect()
+        }
         Step::RunTask(task) => task.task_definition.by_this_plan().into_iter().collect(),
         Step::CreateService(service) => {
             let group = service.load_balancer.as_ref().and_then(|lb| lb.target_group.by_this_plan());
@@ -236,6 +248,14 @@ fn used(step: &Step) -> Vec<&str> {
         | Step::StartScan { .. }
         | Step::AskVerdict(_)
         | Step::Deregister { .. } => Vec::new(),
+    }
+}
+
+fn while_shifting(at: usize, step: &Step, facts: &ServiceFacts, broken: &mut Vec<Violation>) {
+    let is_of_rule =
+        matches!(step, Step::CreateRule { .. } | Step::ModifyRule { .. } | Step::DeleteRule { .. });
+    if is_of_rule && facts.service.known().is_some_and(LiveService::is_shifting) {
+        broken.push(Violation::WhileShifting(at));
     }
 }
 

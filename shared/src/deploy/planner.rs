@@ -249,11 +249,13 @@ impl<'a> Planner<'a> {
             progress,
         });
         self.going = Some(known);
+        self.attend();
     }
 
     fn end(&mut self, in_flight: &InFlight, outcome: Outcome, reason: Option<String>) {
         self.ledger.in_flight = InFlightChange::Clear;
         self.going = None;
+        self.no_question_about(in_flight);
         self.ledger.ended.push(in_flight.ended(outcome, reason, self.now));
     }
 
@@ -405,13 +407,14 @@ impl<'a> Planner<'a> {
     }
 
     /// The intent, written before `UpdateService` or `CreateService`.
-    fn begin(&mut self, wanted: &Wanted, chosen: &Candidate, from: Option<&LiveService>) {
+    fn begin(&mut self, wanted: &Wanted, chosen: &Candidate, from: Option<&LiveService>, manner: Manner) {
         if let Some(going) = self.going.take() {
             let reason = format!("{} took its place before it was live", chosen.digest.short());
             self.end(&going, Outcome::Superseded, Some(reason));
         }
         let intent = InFlight {
             from_task_definition: from.map(|service| service.task_definition.clone()),
+            manner,
             approvals: std::mem::take(&mut self.approvals),
             ..self.in_flight_of(wanted, chosen, self.now)
         };

@@ -29,14 +29,31 @@ pub fn is_parked(rule: &Rule) -> bool {
     rule.conditions.hosts.iter().any(|host| host.ends_with(".parked.windlass.invalid"))
 }
 
+/// The tag that tells a service's rules apart.
+pub const TAG_RULE: &str = "windlass:rule";
+/// [`TAG_RULE`]'s value, and the step's name, of the rule of test requests.
+pub const TEST: &str = "test";
+
+/// The service's rule of test requests.
+pub fn test_rule<'a>(rules: &'a [Rule], key: &ServiceKey) -> Option<&'a Rule> {
+    rules.iter().find(|rule| is_test(rule) && is_of(rule, key))
+}
+
+fn is_test(rule: &Rule) -> bool {
+    rule.tags.get(TAG_RULE).is_some_and(|name| name == TEST)
+}
+
+/// Whether a rule carries the service's tag.
+pub fn is_of(rule: &Rule, key: &ServiceKey) -> bool {
+    rule.priority.is_some() && rule.tags.get(names::TAG_SERVICE).is_some_and(|tag| *tag == key.to_string())
+}
+
 /// The rule that is this service's: forwards to its target group, and carries its tag
 /// (where tags were read). A person's rule to the same group is not touched.
 pub fn own_rule<'a>(rules: &'a [Rule], group: &TargetGroupArn, key: &ServiceKey) -> Option<&'a Rule> {
-    rules.iter().find(|rule| {
-        rule.priority.is_some()
-            && rule.forwards.iter().any(|(arn, _)| arn == group)
-            && rule.tags.get("windlass:service").is_some_and(|tag| *tag == key.to_string())
-    })
+    rules
+        .iter()
+        .find(|rule| is_of(rule, key) && !is_test(rule) && rule.forwards.iter().any(|(arn, _)| arn == group))
 }
 
 /// Another rule with the very same conditions: AWS would let both be, and the later one

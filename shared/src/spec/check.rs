@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use super::problem::Checks;
-use super::rollout::{BreakerThreshold, CanaryController, CanarySpec, CanaryStep, LinearSpec};
+use super::rollout::{
+    ApprovalBefore, BreakerThreshold, CanaryController, CanarySpec, CanaryStep, LinearSpec,
+};
 use super::{
     ImageSpec, Network, NetworkMode, PreDeploySpec, RolloutSpec, RouteSpec, ScalingSpec, ServiceSpec,
     Strategy, TaskSpec, VerifySpec,
@@ -314,6 +316,11 @@ fn check_rollout(rollout: &RolloutSpec, checks: &mut Checks) {
             "wants 1 to 5: the load balancer's quota",
         );
     });
+    let is_rolling = *strategy == Strategy::Rolling;
+    let wants_two_sets = "wants a strategy with a second set of tasks: `blue_green`, `canary` or `linear`";
+    checks.need(!is_rolling || test_route.is_none(), "test_route", wants_two_sets);
+    let is_gate = approval.as_ref().is_none_or(|approval| approval.before == ApprovalBefore::Rollout);
+    checks.need(!is_rolling || is_gate, "approval.before", wants_two_sets);
     within(checks, "approval", approval.as_ref(), |approval, checks| {
         checks.range("timeout_minutes", approval.timeout_minutes, 1..=TWO_WEEKS_MINUTES);
     });

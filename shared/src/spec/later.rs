@@ -1,6 +1,6 @@
 //! Which sections this version checks but does not act on yet.
 
-use super::{RolloutSpec, RouteSpec, ServiceSpec, Strategy};
+use super::{Approval, ApprovalBefore, CanaryController, RolloutSpec, RouteSpec, ServiceSpec, Strategy};
 
 /// The one section that is not about safety: without it a service keeps its tasks.
 const SCALING: &str = "scaling";
@@ -43,29 +43,29 @@ impl ServiceSpec {
     }
 }
 
-fn later_of_rollout(rollout: &RolloutSpec) -> [(&'static str, bool); 6] {
+fn later_of_rollout(rollout: &RolloutSpec) -> [(&'static str, bool); 3] {
     let RolloutSpec {
         strategy,
         min_healthy_percent: _,
         max_percent: _,
         circuit_breaker: _,
-        breaker_threshold,
-        early_success_percent,
+        breaker_threshold: _,
+        early_success_percent: _,
         alarms: _,
         ringing_alarm: _,
-        bake_minutes,
+        bake_minutes: _,
         timeout_minutes: _,
         grace_secs: _,
         test_route,
         approval,
     } = rollout;
+    let by_own_canary =
+        matches!(strategy, Strategy::Canary(canary) if canary.controller == CanaryController::Windlass);
+    let is_gate = |approval: &Approval| approval.before == ApprovalBefore::Rollout;
     [
-        ("rollout.strategy", *strategy != Strategy::Rolling),
-        ("rollout.breaker_threshold", breaker_threshold.is_some()),
-        ("rollout.early_success_percent", early_success_percent.is_some()),
-        ("rollout.bake_minutes", bake_minutes.is_some_and(|minutes| minutes > 0)),
-        ("rollout.test_route", test_route.is_some()),
-        ("rollout.approval", approval.is_some()),
+        ("rollout.strategy", by_own_canary),
+        ("rollout.test_route", test_route.is_some() && by_own_canary),
+        ("rollout.approval", approval.as_ref().is_some_and(|it| is_gate(it) || by_own_canary)),
     ]
 }
 
@@ -100,12 +100,8 @@ mod tests {
     #[test]
     fn each_section_that_waits_for_a_later_version_is_named_and_all_but_scaling_refuse() {
         for (section, yaml) in [
-            ("rollout.strategy", "rollout: {strategy: blue_green}"),
-            ("rollout.breaker_threshold", "rollout: {breaker_threshold: {tasks: 2}}"),
-            ("rollout.early_success_percent", "rollout: {early_success_percent: 100}"),
-            ("rollout.bake_minutes", "rollout: {bake_minutes: 5}"),
-            ("rollout.test_route", "rollout: {test_route: {header: x-test, values: [a]}}"),
-            ("rollout.approval", "rollout: {approval: {before: traffic}}"),
+            ("rollout.strategy", "rollout: {strategy: {canary: {steps: [{percent: 5}]}}}"),
+            ("rollout.approval", "rollout: {approval: {before: rollout}}"),
             ("route.rules", "route: {paths: [/a], rules: [{paths: [/b]}]}"),
             ("route.rewrites", "route: {paths: [/a], rewrites: [{of: url, regex: a, replace: b}]}"),
             ("route.weights", "route: {paths: [/a], weights: {b: 1}}"),
@@ -119,6 +115,23 @@ mod tests {
             assert_eq!(spec.later_sections(), [section]);
             assert_eq!(spec.must_refuse().is_empty(), section == "scaling", "{section}");
         }
+    }
+
+    #[test]
+    fn what_ecs_carries_out_is_not_named() {
+        let all = "image: {repository: shop}\nrollout: {strategy: linear_or_so, bake_minutes: 5, \
+                   approval: {before: traffic}, test_route: {header: x-test, values: [a]}}";
+        for strategy in [
+            "blue_green",
+            "{linear: {step_percent: 10, step_minutes: 5}}",
+            "{canary: {controller: ecs, steps: [{percent: 5, minutes: 10}]}}",
+        ] {
+            let spec = ServiceSpec::parse(&all.replace("linear_or_so", strategy)).unwrap();
+            assert_eq!(spec.later_sections(), Vec::<&str>::new(), "{strategy}");
+        }
+        let rolling = "image: {repository: shop}\nrollout: {bake_minutes: 5, breaker_threshold: {tasks: 2}, \
+                       early_success_percent: 100}";
+        assert_eq!(ServiceSpec::parse(rolling).unwrap().later_sections(), Vec::<&str>::new());
     }
 
     #[test]

@@ -170,6 +170,11 @@ impl ServiceSpec {
         rollout.chain(self.verify.iter().flat_map(|verify| &verify.alarms)).cloned().collect()
     }
 
+    /// Whether its rollouts take a second target group, by ECS or by Windlass.
+    pub fn has_two_groups(&self) -> bool {
+        self.rollout.as_ref().is_some_and(|rollout| rollout.strategy != Strategy::Rolling)
+    }
+
     /// The rollout section, or its defaults. For making a service; one that exists keeps
     /// its settings where [`Self::rollout`] is `None`.
     pub fn rollout_or_default(&self) -> RolloutSpec {

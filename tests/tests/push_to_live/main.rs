@@ -13,5 +13,6 @@ mod releases_that_fail;
 mod rollback;
 mod simulation;
 mod stage;
+mod strategies;
 mod update;
 mod verify;

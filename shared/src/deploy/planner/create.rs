@@ -1,6 +1,6 @@
 //! A service that is wanted and not there: revision, target group, parked rule, service.
 
-use super::native::settings_of;
+use super::native::rolling;
 use super::{Planner, Stop};
 use crate::deploy::plan::{
     CreateLoadBalancer, CreateServiceSpec, Made, Part, RuleAction, Step, TargetGroupSpec,
@@ -11,6 +11,7 @@ use crate::deploy::{desired, route};
 use crate::facts::RouteFacts;
 use crate::id::{TargetGroupArn, TaskDefinitionArn};
 use crate::image::Candidate;
+use crate::ledger::Manner;
 use crate::names;
 use crate::spec::{NetworkMode, RouteSpec, TaskSpec};
 use crate::task_definition::TaskDefinition;
@@ -34,14 +35,14 @@ impl Planner<'_> {
         let making = self.route_steps(spec.route.as_ref(), task)?;
         let task_definition = self.first_revision(task, &image, chosen)?;
         self.steps.extend(making.steps);
-        self.begin(wanted, chosen, None);
+        self.begin(wanted, chosen, None, Manner::Rolling);
         let rollout = spec.rollout_or_default();
         self.steps.push(Step::CreateService(Box::new(CreateServiceSpec {
             part: Part::Main,
             task_definition,
             desired: spec.desired,
             load_balancer: making.load_balancer,
-            settings: settings_of(&rollout),
+            settings: rolling(&rollout),
             grace_secs: rollout.grace_secs,
             network: spec.network.clone(),
             tags: self.created_tags(wanted),

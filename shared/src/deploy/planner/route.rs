@@ -11,14 +11,19 @@ use crate::spec::{Priority, RouteSpec, ServiceSpec};
 impl<'a> Planner<'a> {
     pub(super) fn keep_route(&mut self, spec: &ServiceSpec, service: &LiveService) -> Result<(), Stop> {
         let Some(route) = &spec.route else { return Ok(()) };
+        if self.rules_are_ecs(service) {
+            return Ok(());
+        }
         let facts = self.route_facts(route)?;
         if let Fact::Unreadable(what) = &facts.target_group {
             return self.refuse(Note::Unreadable { what: what.clone() });
         }
-        let group = facts.target_group.known().map(|group| group.arn.clone());
-        let Some(group) =
-            group.filter(|group| service.load_balancers.iter().any(|lb| lb.target_group == *group))
-        else {
+        self.mend(facts, service);
+        let groups = [&facts.target_group, &facts.second_group].map(Fact::known).into_iter().flatten();
+        let group = groups
+            .map(|group| group.arn.clone())
+            .find(|group| service.load_balancers.iter().any(|lb| lb.target_group == *group));
+        let Some(group) = group else {
             let sections =
                 vec!["route (of a service that was made without Windlass's target group)".to_owned()];
             return self.refuse(Note::NotBuiltYet { sections, refused: false });
@@ -26,7 +31,9 @@ impl<'a> Planner<'a> {
         let own = route::own_rule(&facts.rules, &group, &self.facts.key);
         self.not_taken(route, facts, own)?;
         let wanted = route.conditions();
-        let health = facts.health.known().copied().unwrap_or_default();
+        let is_first = facts.target_group.known().is_some_and(|first| first.arn == group);
+        let health = if is_first { &facts.health } else { &facts.second_health };
+        let health = health.known().copied().unwrap_or_default();
         match own {
             Some(rule) if route::same(&rule.conditions, &wanted) => Ok(()),
             Some(rule) if route::is_parked(rule) => self.open(rule, route, health),

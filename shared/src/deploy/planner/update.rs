@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::native::settings_of;
-use super::{Planner, Stop};
+use super::{Planner, Stop, native};
 use crate::deploy::desired;
 use crate::deploy::plan::{InFlightChange, Made, Part, Step};
 use crate::deploy::report::Note;
@@ -33,15 +32,17 @@ impl Planner<'_> {
             return Ok(());
         }
         self.may_begin(wanted, &chosen.digest)?;
+        // Its refusals come before anything is made.
+        let prepared = self.prepare(&wanted.spec, service)?;
         let task_definition = self.revision(desired, live, chosen)?;
-        self.begin(wanted, chosen, Some(service));
-        let settings = wanted.spec.rollout.as_ref().map(settings_of).filter(|it| *it != service.settings);
+        self.steps.extend(prepared.steps);
+        self.begin(wanted, chosen, Some(service), native::manner(prepared.shift));
         self.steps.push(Step::UpdateService {
             part: Part::Main,
             expected: service.task_definition.clone(),
             task_definition,
-            settings,
-            load_balancer: None,
+            settings: prepared.settings,
+            load_balancer: prepared.load_balancer,
         });
         Ok(())
     }
@@ -211,6 +212,7 @@ impl Planner<'_> {
             task_definition: Some(service.task_definition.clone()),
             deployment: Some(primary.id.clone()),
             from_task_definition: self.settled.as_ref().map(|settled| settled.task_definition.clone()),
+            manner: native::manner(service.settings.shift),
             ..self.in_flight_of(wanted, chosen, primary.created_at)
         };
         self.ledger.in_flight = InFlightChange::Set(Box::new(found));
