@@ -12,6 +12,10 @@ use crate::spec::{
 /// ECS's limit for a function's hook; a pause may wait longer.
 const FUNCTION_MINUTES: u32 = 1440;
 
+/// The function gives its own answer once it has waited long enough; ECS's timeout is for one
+/// that answers no more.
+const MARGIN_MINUTES: u32 = 5;
+
 /// A `rollout` section as a rolling update: a service's first deployment, the strategy
 /// `rolling`, and both parts of Windlass's own canary.
 pub(in crate::deploy::planner) fn rolling(rollout: &RolloutSpec) -> RolloutSettings {
@@ -116,7 +120,7 @@ fn approval(rollout: &RolloutSpec) -> Option<Hook> {
 /// 2. metrics at each step of production requests, where there are steps;
 /// 3. whatever remains, once all requests have moved.
 fn verification(hook: &VerifyHook, checks: &VerifySpec, rollout: &RolloutSpec) -> Option<Hook> {
-    let VerifySpec { http, alarms, compare } = checks;
+    let VerifySpec { http, alarms, compare, timeout_minutes, on_timeout: _ } = checks;
     let by_test = !http.is_empty() && rollout.test_route.is_some();
     let measured = !alarms.is_empty() || compare.is_some();
     let in_steps = matches!(shift_of(&rollout.strategy), Shift::Canary { .. } | Shift::Linear { .. });
@@ -132,7 +136,7 @@ fn verification(hook: &VerifyHook, checks: &VerifySpec, rollout: &RolloutSpec) -
     (!stages.is_empty()).then_some(Hook {
         asks: HookTarget::Function { function, role },
         stages,
-        timeout_minutes: rollout.timeout_minutes.clamp(1, FUNCTION_MINUTES),
+        timeout_minutes: (timeout_minutes + MARGIN_MINUTES).min(FUNCTION_MINUTES),
         on_timeout: OnTimeout::Rollback,
     })
 }
