@@ -101,6 +101,7 @@ impl<'a> Planner<'a> {
         self.later_sections(&wanted.spec);
         let service = self.live_service()?;
         self.take_up_order(&wanted, service)?;
+        self.must_come_up(&wanted.spec);
         self.out_of_time(&wanted.spec);
         let Some(service) = service else {
             let chosen = self.choose(&wanted.spec)?;

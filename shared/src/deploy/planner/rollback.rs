@@ -8,7 +8,7 @@
 //! 3. While a pin holds, its image is wanted in place of the policy's. The recorded revision
 //!    is used as it is while ECS takes it; else it is made again.
 
-use super::{Planner, Stop};
+use super::{Planner, Stop, native};
 use crate::deploy::plan::{Forward, InFlightChange, Made, Part, RuleAction, RuleChange, Step};
 use crate::deploy::report::{NoWayBack, Note, RollbackNote};
 use crate::deploy::rollback::{self, Target};
@@ -18,7 +18,6 @@ use crate::facts::{LiveService, RouteFacts, Rule};
 use crate::id::{ImageDigest, ImageTag, TargetGroupArn, TaskDefinitionArn, Timestamp};
 use crate::image::{Candidate, Rank};
 use crate::ledger::{InFlight, Manner, Pin, Quarantine, RecordedRule, RollbackOrder, Settled};
-use crate::rollout_settings::Shift;
 use crate::spec::ServiceSpec;
 
 impl<'a> Planner<'a> {
@@ -175,7 +174,7 @@ impl<'a> Planner<'a> {
 
     // ── 2. a rollout that is given up ───────────────────────────────────────────────
 
-    fn give_up(&mut self, reason: String) {
+    pub(super) fn give_up(&mut self, reason: String) {
         let Some(going) = &mut self.going else { return };
         if going.given_up.is_none() {
             going.given_up = Some(reason);
@@ -213,7 +212,15 @@ impl<'a> Planner<'a> {
         if going.manner == Manner::Canary {
             return false;
         }
+        let is_answered = |step: &Step| matches!(step, Step::AnswerHook { approve: false, .. });
+        let under_way = self.facts.under_way.known().filter(|it| it.status == "IN_PROGRESS");
         let waits = match rollout::own_deployment(&going, self.facts) {
+            // A no to what ECS asks rolls it back by itself.
+            _ if self.steps.iter().any(is_answered) => "ECS rolls it back".to_owned(),
+            Err(_) if let Some(under_way) = under_way => {
+                self.steps.push(Step::StopRollout { deployment: under_way.arn.to_string() });
+                "ECS rolls it back".to_owned()
+            }
             Ok(Some(own)) if own.is_under_way() => {
                 self.steps.push(Step::StopRollout { deployment: own.arn.clone() });
                 "ECS rolls it back".to_owned()
@@ -284,10 +291,7 @@ impl<'a> Planner<'a> {
             (None, Some(desired)) => self.revision(desired, live, &chosen)?,
             (None, None) => return Ok(()),
         };
-        self.begin(wanted, &chosen, Some(service));
-        if let InFlightChange::Set(begun) = &mut self.ledger.in_flight {
-            begun.manner = manner(service.settings.shift);
-        }
+        self.begin(wanted, &chosen, Some(service), native::manner(service.settings.shift));
         self.steps.push(Step::UpdateService {
             part: Part::Main,
             expected: service.task_definition.clone(),
@@ -348,16 +352,6 @@ impl<'a> Planner<'a> {
                 self.steps.push(restored(rule, recorded));
             }
         }
-    }
-}
-
-/// ECS goes back in the manner that the service is set to.
-fn manner(shift: Shift) -> Manner {
-    match shift {
-        Shift::Rolling => Manner::Rolling,
-        Shift::BlueGreen => Manner::BlueGreen,
-        Shift::Canary { .. } => Manner::EcsCanary,
-        Shift::Linear { .. } => Manner::Linear,
     }
 }
 

@@ -8,9 +8,46 @@ use windlass_shared::ledger::Outcome;
 use windlass_sim::ServiceId;
 use windlass_sim::door::in_process::Kill;
 use windlass_sim::gate::faults::When;
-use windlass_tests::{Stage, key, labelled, version};
+use windlass_tests::{Stage, broken, key, labelled, version};
 
 use super::{STRATEGIES, groups, production, shop, until_at, until_over};
+
+/// ECS's breaker watches rolling updates alone: without Windlass these would go on for a day.
+#[tokio::test(start_paused = true)]
+async fn a_crash_loop_is_given_up_before_any_request_meets_it() {
+    for (seed, (word, strategy)) in (1150..).zip(STRATEGIES) {
+        let (mut stage, one) = shop(seed, &format!("strategy: {strategy}")).await;
+        let bad = stage.push("shop", "latest", &broken("2"));
+        until_over(&mut stage).await;
+        assert_eq!(stage.running("shop"), [one.to_string()].into(), "{word}");
+        let row = stage.row(&key("shop")).await;
+        let why = &row.quarantine.get(&bad).expect("it is in quarantine").reason;
+        assert!(why.contains("tasks failed before any request was moved") && why.contains("exit 3"), "{why}");
+        let last = row.state.last_release.expect("it ended");
+        assert_eq!(last.outcome, Outcome::RolledBack);
+        let minutes = last.ended_at.duration_since(last.started_at).as_mins();
+        assert!(minutes < 10, "{word}: given up after {minutes} min");
+        stage.traffic.assert_none_failed();
+        assert!(!stage.traffic.counts("/shop").by_digest.contains_key(bad.as_str()));
+        stage.finish().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_that_are_never_healthy_are_given_up_in_time() {
+    for (seed, (word, strategy)) in (1160..).zip(STRATEGIES) {
+        let rollout = format!("strategy: {strategy}, timeout_minutes: 8, circuit_breaker: false");
+        let (mut stage, one) = shop(seed, &rollout).await;
+        let bad = stage.push("shop", "latest", &labelled("2", &[("sim.health_status", "500")]));
+        until_over(&mut stage).await;
+        assert_eq!(stage.running("shop"), [one.to_string()].into(), "{word}");
+        let row = stage.row(&key("shop")).await;
+        let why = &row.quarantine.get(&bad).expect("it is in quarantine").reason;
+        assert!(why.contains("its tasks were not up within 8 min"), "{word}: {why}");
+        stage.traffic.assert_none_failed();
+        stage.finish().await;
+    }
+}
 
 #[tokio::test(start_paused = true)]
 async fn an_alarm_in_the_bake_time_takes_all_requests_back() {

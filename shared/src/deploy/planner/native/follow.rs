@@ -6,6 +6,7 @@ use crate::deploy::report::{Note, StrategyNote};
 use crate::event::LifecycleStage;
 use crate::facts::{HookRun, UnderWay};
 use crate::ledger::{Approval, InFlight, Order, Question};
+use crate::spec::{BreakerThreshold, ServiceSpec};
 
 impl Planner<'_> {
     /// Says where ECS is, and sees to its questions.
@@ -18,14 +19,38 @@ impl Planner<'_> {
             self.notes.push(Note::Strategy(StrategyNote::Shifting { stage, share }));
         }
         match under_way.hooks.iter().find(|hook| hook.awaits_action()) {
-            Some(hook) => self.asked(under_way, hook, going),
-            None => self.no_question_about(&going),
+            Some(hook) if going.given_up.is_none() => self.asked(under_way, hook, going),
+            Some(_) | None => self.no_question_about(&going),
         }
     }
 
     /// ECS asks nothing of this rollout (any more).
     pub(in crate::deploy::planner) fn no_question_about(&mut self, going: &InFlight) {
         self.marks.question.take_if(|question| question.digest == going.digest);
+    }
+
+    /// ECS's breaker does not watch rollouts with a second set of tasks, and each of their
+    /// stages may take a day. So one whose tasks fail again and again, or are not up in time, is
+    /// given up while nobody has met them yet.
+    pub(in crate::deploy::planner) fn must_come_up(&mut self, spec: &ServiceSpec) {
+        let (Some(under_way), Some(going)) = (self.facts.under_way.known(), &self.going) else { return };
+        if !under_way.stage.as_ref().is_some_and(comes_up) || going.given_up.is_some() {
+            return;
+        }
+        let rollout = spec.rollout_or_default();
+        let live = self.facts.service.known();
+        let own =
+            live.and_then(|it| it.deployments.iter().find(|it| Some(&it.id) == going.deployment.as_ref()));
+        let failed = own.map_or(0, |own| own.failed_tasks);
+        let threshold = own.map_or(u32::MAX, |own| threshold(rollout.breaker_threshold, own.desired));
+        let minutes = self.now.duration_since(going.started_at).as_mins();
+        if rollout.circuit_breaker && failed >= threshold {
+            self.give_up(format!(
+                "{failed} tasks failed before any request was moved (the limit is {threshold})"
+            ));
+        } else if minutes >= i64::from(rollout.timeout_minutes) {
+            self.give_up(format!("its tasks were not up within {} min", rollout.timeout_minutes));
+        }
     }
 
     fn asked(&mut self, under_way: &UnderWay, hook: &HookRun, going: InFlight) {
@@ -69,6 +94,19 @@ impl Planner<'_> {
         }
         self.ledger.in_flight = InFlightChange::Set(Box::new(going.clone()));
         self.going = Some(going);
+    }
+}
+
+/// Whether the new tasks are still to come up.
+fn comes_up(stage: &LifecycleStage) -> bool {
+    matches!(stage, LifecycleStage::ReconcileService | LifecycleStage::PreScaleUp | LifecycleStage::ScaleUp)
+}
+
+/// As ECS's own breaker counts for rolling updates: `BOUNDED_PERCENT` keeps within 3 and 200.
+fn threshold(wanted: Option<BreakerThreshold>, desired: u32) -> u32 {
+    match wanted.unwrap_or(BreakerThreshold::Percent(50)) {
+        BreakerThreshold::Tasks(tasks) => tasks,
+        BreakerThreshold::Percent(percent) => (desired * percent).div_ceil(100).clamp(3, 200),
     }
 }
 
