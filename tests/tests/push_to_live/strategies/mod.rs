@@ -7,6 +7,7 @@ mod approvals;
 mod failures;
 mod releases;
 mod rolling;
+mod verified;
 
 use std::time::Duration;
 
