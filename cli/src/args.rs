@@ -139,6 +139,42 @@ pub(crate) enum Command {
         /// The digest, or enough of its first digits
         digest: String,
     },
+    /// Go back to what ran before, now: it holds until something newer than what it leaves is pushed
+    Rollback {
+        /// `cluster/service`, or `service`
+        service: String,
+        /// `previous`, a digest (or its beginning), or a revision: `family:7`
+        #[arg(long, default_value = "previous", value_name = "TARGET")]
+        to: String,
+        /// Why; everybody sees it in status, explain and history
+        #[arg(long)]
+        reason: String,
+    },
+    /// Say yes to what waits for a person
+    Approve {
+        /// `cluster/service`, or `service`
+        service: String,
+        /// Why; kept in the history
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Say no to what waits for a person
+    Reject {
+        /// `cluster/service`, or `service`
+        service: String,
+        /// Why; kept in the history
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// List the images that a registry must keep: live, rolling out, or to go back to
+    Images {
+        /// These services only
+        #[arg(value_name = "SERVICE")]
+        services: Vec<String>,
+        /// Those in use (the only list there is)
+        #[arg(long, required = true)]
+        in_use: bool,
+    },
     /// Show all of it: two applications on two instances, pushes under traffic, a broken release
     Demo(Demo),
     /// Run the embedded AWS with Windlass in it, until Ctrl-C; prints what to export

@@ -45,7 +45,27 @@ fn text(look: &Look, wanted: &str) -> String {
     if let Some(begun) = &state.in_flight {
         let image = words::image(&begun.digest, begun.tag.as_ref());
         let since = words::between(begun.started_at, look.now);
-        say("in flight", paint(WAITS, format!("{image}, begun {since} ago")));
+        let step = begun.canary.as_ref().map(|at| format!(", step {}", at.step + 1)).unwrap_or_default();
+        say("in flight", paint(WAITS, format!("{image}, {}{step}, begun {since} ago", begun.manner)));
+        if let Some(reason) = &begun.given_up {
+            say("given up", paint(BAD, reason));
+        }
+        for line in super::history::said(&begun.approvals, &begun.verdicts) {
+            say("", line);
+        }
+    }
+    if let Some(pin) = &state.marks.pin {
+        let to = words::image(&pin.to.digest, pin.to.tag.as_ref());
+        let (by, why) = (&pin.order.by, &pin.order.reason);
+        say("rolled back", paint(WAITS, format!("to {to} by {by} since {}: {why}", words::at(pin.order.at))));
+    }
+    for before in state.marks.before.iter().take(3) {
+        let image = words::image(&before.digest, before.tag.as_ref());
+        say("before", format!("{image} as {}, {}", before.task_definition.short(), words::at(before.at)));
+    }
+    if let Some(question) = &state.marks.question {
+        let until = question.expires.map(|at| format!(", until {}", words::at(at))).unwrap_or_default();
+        say("asks", paint(WAITS, format!("{} ({}){until}", question.what, question.digest.short())));
     }
     if let Some(release) = &state.last_release {
         say("last", ended(release));

@@ -1,7 +1,7 @@
 //! `windlass history`: what passes did, newest first.
 
 use anyhow::Context as _;
-use windlass_shared::ledger::{Outcome, PassRecord, Release};
+use windlass_shared::ledger::{Approval, Manner, Outcome, PassRecord, Release, Verdict};
 
 use crate::account::Account;
 use crate::exit::Exit;
@@ -28,8 +28,22 @@ fn text(record: &PassRecord) -> String {
     let mut lines = vec![format!("{}{by}", paint(STRONG, head))];
     lines.extend(record.steps.iter().map(|step| format!("  {}: {}", step.step, step.outcome)));
     lines.extend(record.report.iter().map(|note| paint(FAINT, format!("  {note}"))));
-    lines.extend(record.ended.iter().map(|release| format!("  {}", ended(release))));
+    for release in &record.ended {
+        lines.push(format!("  {}", ended(release)));
+        lines.extend(said(&release.approvals, &release.verdicts).map(|line| format!("    {line}")));
+    }
     lines.join("\n")
+}
+
+/// Who said yes to what, and what verifications found.
+pub(super) fn said(approvals: &[Approval], verdicts: &[Verdict]) -> impl Iterator<Item = String> {
+    let yes = approvals
+        .iter()
+        .map(|given| format!("approved by {} ({}): {}", given.order.by, given.order.reason, given.what));
+    let found = verdicts.iter().map(|verdict| {
+        format!("verified at {}: {}; {}", verdict.stage, verdict.judgement, verdict.findings.join("; "))
+    });
+    yes.chain(found)
 }
 
 /// A release's end in a line.
@@ -41,6 +55,10 @@ pub(super) fn ended(release: &Release) -> String {
         Outcome::Superseded => WAITS,
     };
     let took = words::between(release.started_at, release.ended_at);
+    let manner = match release.manner {
+        Manner::Rolling => String::new(),
+        other => format!(" ({other})"),
+    };
     let why = release.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    format!("release {image} {} after {took}{why}", paint(style, release.outcome))
+    format!("release {image} {}{manner} after {took}{why}", paint(style, release.outcome))
 }

@@ -3,6 +3,7 @@
 
 use anyhow::Context as _;
 use windlass_aws::Hints;
+use windlass_shared::deploy::report::RollbackNote;
 use windlass_shared::deploy::{self, Note, Plan, Step};
 use windlass_shared::deploy::{Violation, render};
 use windlass_shared::facts::ServiceFacts;
@@ -26,6 +27,12 @@ impl Look {
     /// Looks now.
     pub(super) async fn at(account: &Account, key: &ServiceKey) -> Result<Self> {
         let row = account.ledger.row(key).await.with_context(|| format!("looking at {key}"))?;
+        Self::of(account, row).await
+    }
+
+    /// Looks now, as if the row were this one.
+    pub(super) async fn of(account: &Account, row: ServiceRow) -> Result<Self> {
+        let key = &row.key;
         let settings = &account.stack.settings;
         let facts = account.observer.service_facts(key, &row, &Hints::default(), settings).await;
         let now = account.clock.now();
@@ -45,6 +52,7 @@ impl Look {
                     | Note::Overdue { .. }
                     | Note::RouteWaits { .. }
                     | Note::Held { .. }
+                    | Note::Rollback(RollbackNote::Held { .. } | RollbackNote::GivingUp { .. })
             ) || matches!(note, Note::Gate(gate) if gate.holds_back())
         };
         !self.plan.steps.is_empty()

@@ -5,10 +5,12 @@ mod event;
 mod explain;
 mod files;
 mod history;
+mod images;
 pub(crate) mod local;
 mod look;
 mod people;
 mod plan;
+mod rollback;
 mod spec;
 mod status;
 mod stop;
@@ -57,6 +59,16 @@ async fn with_account(command: Command, account: &Account, output: Output) -> Re
         Command::Hold { service, reason } => people::hold(account, &service, reason, output).await,
         Command::Resume { service, reason } => people::resume(account, &service, reason, output).await,
         Command::Release { service, digest } => people::release(account, &service, &digest, output).await,
+        Command::Rollback { service, to, reason } => {
+            rollback::roll_back(account, &service, &to, reason, output).await
+        }
+        Command::Approve { service, reason } => {
+            rollback::answer(account, &service, true, reason, output).await
+        }
+        Command::Reject { service, reason } => {
+            rollback::answer(account, &service, false, reason, output).await
+        }
+        Command::Images { services, in_use: _ } => images::images(account, &services, output).await,
         // Run above, without an account.
         Command::Spec(_) | Command::Event { .. } | Command::Local(_) | Command::Demo(_) => Ok(Exit::Usage),
     }

@@ -26,6 +26,10 @@ struct Line {
     desired: Option<u32>,
     in_flight: Option<String>,
     hold: Option<String>,
+    /// A person's rollback that holds.
+    rolled_back: Option<String>,
+    /// What waits for a person.
+    question: Option<String>,
     last_release: Option<String>,
 }
 
@@ -40,7 +44,7 @@ pub(super) async fn status(account: &Account, services: &[String], output: Outpu
     output.data(&serde_json::json!({ "stops": stops, "services": lines }), || {
         let rows: Vec<_> = lines.iter().map(row).collect();
         super::stop::told(&stops)
-            + &table(&["SERVICE", "IMAGE", "STATE", "TASKS", "IN FLIGHT", "HOLD", "LAST RELEASE"], &rows)
+            + &table(&["SERVICE", "IMAGE", "STATE", "TASKS", "IN FLIGHT", "BY PEOPLE", "LAST RELEASE"], &rows)
     })?;
     if lines.is_empty() {
         talk("Windlass knows no service: `windlass apply FILE`, or tag one with windlass:track");
@@ -62,9 +66,17 @@ fn line(look: &Look) -> Line {
         desired: service.map(|service| service.desired),
         in_flight: state.in_flight.as_ref().map(|begun| {
             let image = words::image(&begun.digest, begun.tag.as_ref());
-            format!("{image}, {}", words::between(begun.started_at, look.now))
+            let manner = begun.manner;
+            let step = begun.canary.as_ref().map(|at| format!(" step {}", at.step + 1)).unwrap_or_default();
+            format!("{image}, {manner}{step}, {}", words::between(begun.started_at, look.now))
         }),
         hold: look.row.hold.as_ref().map(|hold| format!("{}: {}", hold.by, hold.reason)),
+        rolled_back: state
+            .marks
+            .pin
+            .as_ref()
+            .map(|pin| format!("from {} by {}: {}", pin.left.short(), pin.order.by, pin.order.reason)),
+        question: state.marks.question.as_ref().map(|question| question.what.clone()),
         last_release: state.last_release.as_ref().map(|release| {
             let image =
                 release.tag.as_ref().map_or_else(|| release.digest.short().to_owned(), ToString::to_string);
@@ -92,6 +104,15 @@ fn word(look: &Look) -> String {
     }
 }
 
+/// What people said, or are asked.
+fn waits(line: &Line) -> Option<String> {
+    let hold = line.hold.as_ref().map(|hold| format!("held by {hold}"));
+    let back = line.rolled_back.as_ref().map(|back| format!("rolled back {back}"));
+    let asks = line.question.as_ref().map(|question| format!("asks: {question}"));
+    let all: Vec<String> = hold.into_iter().chain(back).chain(asks).collect();
+    (!all.is_empty()).then(|| all.join("; "))
+}
+
 fn row(line: &Line) -> Vec<String> {
     let style = match line.state.as_str() {
         "live" => GOOD,
@@ -106,7 +127,7 @@ fn row(line: &Line) -> Vec<String> {
         paint(style, &line.state),
         dash(&tasks),
         dash(&line.in_flight),
-        dash(&line.hold),
+        dash(&waits(line)),
         dash(&line.last_release),
     ]
 }
