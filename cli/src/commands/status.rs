@@ -44,7 +44,7 @@ pub(super) async fn status(account: &Account, services: &[String], output: Outpu
     output.data(&serde_json::json!({ "stops": stops, "services": lines }), || {
         let rows: Vec<_> = lines.iter().map(row).collect();
         super::stop::told(&stops)
-            + &table(&["SERVICE", "IMAGE", "STATE", "TASKS", "IN FLIGHT", "BY PEOPLE", "LAST RELEASE"], &rows)
+            + &table(&["SERVICE", "IMAGE", "STATE", "TASKS", "IN FLIGHT", "HOLD", "LAST RELEASE"], &rows)
     })?;
     if lines.is_empty() {
         talk("Windlass knows no service: `windlass apply FILE`, or tag one with windlass:track");
@@ -106,7 +106,7 @@ fn word(look: &Look) -> String {
 
 /// What people said, or are asked.
 fn waits(line: &Line) -> Option<String> {
-    let hold = line.hold.as_ref().map(|hold| format!("held by {hold}"));
+    let hold = line.hold.clone();
     let back = line.rolled_back.as_ref().map(|back| format!("rolled back {back}"));
     let asks = line.question.as_ref().map(|question| format!("asks: {question}"));
     let all: Vec<String> = hold.into_iter().chain(back).chain(asks).collect();
