@@ -5,7 +5,7 @@
 
 mod waiting;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -544,12 +544,24 @@ impl std::fmt::Display for Manner {
 }
 
 /// Where Windlass's own canary stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct CanaryState {
     /// Index into the spec's steps; their number once the canary is being promoted.
     pub step: usize,
     /// Since when this step's share is carried; `None` while its tasks come up.
     pub since: Option<Timestamp>,
+    /// Since when it is on its way to this step's share: it times out by it.
+    #[serde(default)]
+    pub entered: Option<Timestamp>,
+    /// When the verdict on this step was asked for last.
+    #[serde(default)]
+    pub asked: Option<Timestamp>,
+    /// Since when the service itself is updated to the canary's revision.
+    #[serde(default)]
+    pub promoting_since: Option<Timestamp>,
+    /// Alarms that rang when it began: they say nothing of it until they were quiet.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub rang_before: BTreeSet<String>,
 }
 
 /// How a release ended.

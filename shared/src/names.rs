@@ -17,6 +17,12 @@ pub fn canary(key: &ServiceKey) -> ServiceKey {
     ServiceKey::new(key.cluster.as_str(), format!("{}-canary", key.service))
 }
 
+/// The service whose canary this one would be, by its name.
+pub fn canary_of(key: &ServiceKey) -> Option<ServiceKey> {
+    let service = key.service.as_str().strip_suffix("-canary").filter(|service| !service.is_empty())?;
+    Some(ServiceKey::new(key.cluster.as_str(), service))
+}
+
 /// The name of a service's second target group: its canary's, or ECS's alternate one.
 pub fn second_target_group(key: &ServiceKey) -> String {
     target_group(&canary(key))
@@ -77,6 +83,14 @@ mod tests {
             target_group(&ServiceKey::new("staging", "shop")),
             target_group(&ServiceKey::new("main", "shop"))
         );
+    }
+
+    #[test]
+    fn a_canary_is_known_by_its_name() {
+        let shop = ServiceKey::new("main", "shop");
+        assert_eq!(canary_of(&canary(&shop)), Some(shop.clone()));
+        assert_eq!(canary_of(&shop), None);
+        assert_eq!(canary_of(&ServiceKey::new("main", "-canary")), None);
     }
 
     proptest! {

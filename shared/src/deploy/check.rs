@@ -3,12 +3,14 @@
 //! A violation is a fault of the planner. Nothing of such a plan is applied; the pass ends
 //! in an error that names the rule.
 
+mod weights;
+
 use std::collections::BTreeSet;
 
-use super::plan::{AdvancedBalancing, InFlightChange, Plan, RuleAction, Step};
+use super::plan::{AdvancedBalancing, InFlightChange, Part, Plan, RuleAction, RuleChange, Step};
 use super::route;
-use crate::facts::{Fact, LiveService, ServiceFacts};
-use crate::id::{ContainerName, ImageDigest};
+use crate::facts::{Fact, LiveService, RouteFacts, Rule, ServiceFacts};
+use crate::id::{ContainerName, ImageDigest, TargetGroupArn};
 use crate::ledger::{InFlight, ServiceRow, StopScope};
 use crate::task_definition::{READ_ONLY, TaskDefinition};
 
@@ -54,6 +56,14 @@ pub enum Violation {
     /// No rule of ours forwards to a group without a healthy target.
     #[error("step {0} opens a rule although no target is healthy")]
     OpensEmpty(usize),
+    /// No weight to a group without a healthy target, while the other one has one.
+    #[error(
+        "step {0} gives requests to a target group in which nothing is healthy, although another could answer"
+    )]
+    WeighsEmpty(usize),
+    /// Weights are a whole.
+    #[error("step {0} gives weights that are no whole: {1:?}")]
+    NotAWhole(usize, Vec<u32>),
     /// Priorities are unique.
     #[error("step {0} takes priority {1}, which another rule has")]
     PriorityTaken(usize, u32),
@@ -80,10 +90,10 @@ pub fn check(plan: &Plan, facts: &ServiceFacts, row: &ServiceRow) -> Vec<Violati
             Step::RegisterTaskDefinition { content, digest, replaces, .. } => {
                 registers(content, digest, replaces.is_some(), facts, &mut broken);
             }
-            Step::CreateRule { priority, parked, .. } => {
-                creates_rule(at, *priority, *parked, facts, &mut broken);
+            Step::CreateRule { priority, parked, action, .. } => {
+                creates_rule(at, *priority, *parked, action, facts, &mut broken);
             }
-            Step::ModifyRule { expected, .. } => sets_rule(at, expected.arn.as_str(), facts, &mut broken),
+            Step::ModifyRule { expected, change } => sets_rule(at, expected, change, facts, &mut broken),
             Step::CreateTargetGroup(_)
             | Step::SetPriorities { .. }
             | Step::DeleteRule { .. }
@@ -112,10 +122,14 @@ fn rollouts(plan: &Plan, facts: &ServiceFacts, row: &ServiceRow, broken: &mut Ve
     if count > 1 {
         broken.push(Violation::ManyRollouts(count));
     }
-    if row.hold.is_some() {
+    // Back to what ran before is no beginning: neither a hold nor a quarantine stands against it.
+    let goes_back =
+        matches!(&plan.ledger.in_flight, InFlightChange::Set(intent) if intent.given_up.is_some());
+    if row.hold.is_some() && !goes_back {
         broken.push(Violation::Held);
     }
     match &plan.ledger.in_flight {
+        InFlightChange::Set(_) if goes_back => {}
         InFlightChange::Set(intent) => {
             stopped(plan, intent, facts, row, broken);
             let mut why =
@@ -128,7 +142,16 @@ fn rollouts(plan: &Plan, facts: &ServiceFacts, row: &ServiceRow, broken: &mut Ve
         }
         InFlightChange::Keep | InFlightChange::Clear => broken.push(Violation::NoIntent),
     }
-    let creates = plan.steps.iter().any(|step| matches!(step, Step::CreateService(_)));
+    let makes = |part: Part| {
+        plan.steps.iter().any(|step| matches!(step, Step::CreateService(spec) if spec.part == part))
+    };
+    match &facts.canary {
+        Fact::Absent => {}
+        Fact::Known(canary) if canary.status == "INACTIVE" => {}
+        _ if makes(Part::Canary) => broken.push(Violation::CreatesUnseen),
+        _ => {}
+    }
+    let creates = makes(Part::Main);
     match &facts.service {
         Fact::Known(service) if creates && service.status != "INACTIVE" => {
             broken.push(Violation::CreatesUnseen);
@@ -284,27 +307,61 @@ fn tagged(at: usize, step: &Step, broken: &mut Vec<Violation>) {
     }
 }
 
-fn creates_rule(at: usize, priority: u32, parked: bool, facts: &ServiceFacts, broken: &mut Vec<Violation>) {
+fn creates_rule(
+    at: usize,
+    priority: u32,
+    parked: bool,
+    action: &RuleAction,
+    facts: &ServiceFacts,
+    broken: &mut Vec<Violation>,
+) {
     let Some(route) = facts.route.known() else { return broken.push(Violation::NotOurs(at)) };
     if route.rules.iter().any(|rule| rule.priority == Some(priority)) {
         broken.push(Violation::PriorityTaken(at, priority));
     }
-    if !parked && route.health.known().is_none_or(|health| health.healthy == 0) {
+    let led = action.forwards.iter().filter_map(|forward| match &forward.group {
+        super::plan::Made::Already(arn) => Some(arn),
+        super::plan::Made::ByThisPlan(_) => None,
+    });
+    if !parked && !any_serves(led, route) {
         broken.push(Violation::OpensEmpty(at));
+    }
+    if !parked {
+        weights::judge(at, action, route, broken);
     }
 }
 
-fn sets_rule(at: usize, rule: &str, facts: &ServiceFacts, broken: &mut Vec<Violation>) {
+fn sets_rule(
+    at: usize,
+    expected: &Rule,
+    change: &RuleChange,
+    facts: &ServiceFacts,
+    broken: &mut Vec<Violation>,
+) {
     let Some(route) = facts.route.known() else { return broken.push(Violation::NotOurs(at)) };
-    let group = route.target_group.known();
-    let own = group.and_then(|group| route::own_rule(&route.rules, &group.arn, &facts.key));
-    match own {
-        Some(own) if own.arn.as_str() == rule => {
-            let is_empty = route.health.known().is_none_or(|health| health.healthy == 0);
-            if route::is_parked(own) && is_empty {
-                broken.push(Violation::OpensEmpty(at));
-            }
-        }
-        _ => broken.push(Violation::NotOurs(at)),
+    let key = facts.key.to_string();
+    let own = route.rules.iter().find(|rule| {
+        rule.arn == expected.arn
+            && rule.priority.is_some()
+            && rule.tags.get(crate::names::TAG_SERVICE) == Some(&key)
+    });
+    let Some(own) = own else { return broken.push(Violation::NotOurs(at)) };
+    let parks = change.conditions.as_ref().is_none_or(|wanted| *wanted == route::parked(&facts.key));
+    if route::is_parked(own) && !parks && !any_serves(own.forwards.iter().map(|(group, _)| group), route) {
+        broken.push(Violation::OpensEmpty(at));
     }
+    if let Some(action) = &change.action {
+        weights::judge(at, action, route, broken);
+    }
+}
+
+/// Whether one of these groups has a healthy target.
+fn any_serves<'g>(mut groups: impl Iterator<Item = &'g TargetGroupArn>, route: &RouteFacts) -> bool {
+    let known = [(&route.target_group, &route.health), (&route.second_group, &route.second_health)];
+    groups.any(|group| {
+        known.iter().any(|(of, health)| {
+            of.known().is_some_and(|of| of.arn == *group)
+                && health.known().is_some_and(|health| health.healthy > 0)
+        })
+    })
 }

@@ -14,16 +14,26 @@ const LONGEST: usize = 800;
 
 /// Composes the reason of a failed rollout that began at `since`.
 pub fn failure(ecs_reason: &str, facts: &ServiceFacts, since: Timestamp) -> String {
+    of_service(ecs_reason, &facts.stopped_tasks, facts.service.known(), since)
+}
+
+/// The same of any service and its stopped tasks.
+pub fn of_service(
+    ecs_reason: &str,
+    stopped: &Fact<Vec<StoppedTask>>,
+    service: Option<&LiveService>,
+    since: Timestamp,
+) -> String {
     let mut parts = Vec::new();
     if !ecs_reason.is_empty() {
         parts.push(ecs_reason.trim_end_matches('.').to_owned());
     }
-    match &facts.stopped_tasks {
+    match stopped {
         Fact::Known(tasks) => parts.extend(stops(tasks)),
         Fact::Unreadable(what) => parts.push(format!("why its tasks stopped could not be read ({what})")),
         Fact::Absent | Fact::NotAsked => {}
     }
-    if let Fact::Known(service) = &facts.service {
+    if let Some(service) = service {
         parts.extend(telling_events(service, since));
     }
     if parts.is_empty() {
@@ -35,8 +45,16 @@ pub fn failure(ecs_reason: &str, facts: &ServiceFacts, since: Timestamp) -> Stri
 /// Whether the rollout failed for nothing but a lack of room: no task of it ended by itself, or
 /// in bad health, and ECS could not place one. In ECS's words.
 pub fn no_room(facts: &ServiceFacts, since: Timestamp) -> Option<String> {
-    let Fact::Known(tasks) = &facts.stopped_tasks else { return None };
-    let service = facts.service.known()?;
+    no_room_of(facts.service.known()?, &facts.stopped_tasks, since)
+}
+
+/// The same of any service and its stopped tasks.
+pub fn no_room_of(
+    service: &LiveService,
+    stopped: &Fact<Vec<StoppedTask>>,
+    since: Timestamp,
+) -> Option<String> {
+    let Fact::Known(tasks) = stopped else { return None };
     let events = telling_events(service, since);
     let is_place = |event: &String| event.contains("unable to place a task");
     let is_other = |event: &String| event.contains("unhealthy") || event.contains("unable to consistently");

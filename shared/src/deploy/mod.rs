@@ -9,6 +9,7 @@
 //! | [`explain`] | why one failed, in the words that a person needs |
 //! | [`desired`] | the task definition that is wanted |
 //! | [`route`] | the service's rule, its priority, and how it waits |
+//! | [`canary`] | the numbers of Windlass's own canary: tasks and weights |
 //! | [`plan`] | the result: steps, report, what the ledger is to remember |
 //! | [`report`] | each "no" with its reason |
 //! | [`check()`] | the judge, who does not know how the plan was made |
@@ -16,6 +17,7 @@
 //! | [`record`] | what a pass leaves behind: the row's next state, the history |
 //! | [`render`] | the plan as people read it |
 
+pub mod canary;
 mod check;
 pub mod desired;
 pub mod explain;

@@ -10,6 +10,7 @@
 //!
 //! Whatever keeps a step from being planned becomes a [`Note`].
 
+mod canary;
 mod create;
 mod gates;
 mod native;
@@ -108,6 +109,10 @@ impl<'a> Planner<'a> {
             return self.create(&wanted, &chosen);
         };
         let updated = self.bring(&wanted, service);
+        if self.canary_has_the_rules() {
+            // One change of a rule in a pass: the next one keeps the rest of it.
+            return updated;
+        }
         // What runs is to be reached, whatever stands against another image.
         updated.and(self.keep_route(&wanted.spec, service))
     }
@@ -117,6 +122,14 @@ impl<'a> Planner<'a> {
     fn bring(&mut self, wanted: &Wanted, service: &'a LiveService) -> Result<(), Stop> {
         if self.ends_given_up() {
             return Ok(());
+        }
+        if let Some(going) = self.canary_in_flight() {
+            let is_pinned = self.pin_in_force(wanted).is_some();
+            if is_pinned && going.given_up.is_none() {
+                return self.canary_is_unwanted(wanted, service, going);
+            }
+            let chosen = self.choose(&wanted.spec);
+            return self.follow_canary(wanted, service, going, chosen.ok().as_ref());
         }
         if let Some(pin) = self.pin_in_force(wanted) {
             return self.go_back(wanted, service, &pin);
@@ -163,6 +176,11 @@ impl<'a> Planner<'a> {
 
     fn follow_rollout(&mut self) -> Result<(), Stop> {
         let Some(in_flight) = self.row.state.in_flight.clone() else { return Ok(()) };
+        if in_flight.manner == Manner::Canary {
+            // Its standing is not ECS's to tell: it is followed once it is known what is wanted.
+            self.going = Some(in_flight);
+            return Ok(());
+        }
         match rollout::standing(&in_flight, self.facts) {
             Standing::NeverBegan => self.ledger.in_flight = InFlightChange::Clear,
             Standing::Open { reason } => {

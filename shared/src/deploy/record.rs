@@ -12,7 +12,7 @@
 use super::plan::{InFlightChange, Plan, StepOutcome};
 use super::report::Note;
 use crate::id::{Actor, DeploymentId, FencingToken, TaskDefinitionArn, Timestamp};
-use crate::ledger::{PassRecord, SCHEMA, ServiceRow, ServiceState, StepRecord};
+use crate::ledger::{InFlight, Manner, PassRecord, SCHEMA, ServiceRow, ServiceState, StepRecord};
 
 /// What the steps made, as far as they came.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -57,7 +57,7 @@ pub fn steps(plan: &Plan, row: &ServiceRow, made: &Made, context: &Context) -> O
         .zip(&made.outcomes)
         .map(|(step, outcome)| StepRecord { step: step.to_string(), outcome: outcome.to_string() });
     let began = match &plan.ledger.in_flight {
-        InFlightChange::Set(begun) if made.deployment.is_some() => {
+        InFlightChange::Set(begun) if has_begun(begun, row, made) => {
             let mut begun = (**begun).clone();
             begun.deployment.clone_from(&made.deployment);
             begun.task_definition = made.task_definition.clone().or(begun.task_definition);
@@ -73,6 +73,15 @@ pub fn steps(plan: &Plan, row: &ServiceRow, made: &Made, context: &Context) -> O
 /// Whether a person's order was taken up: that stands in the history, also where it was refused.
 fn answers_an_order(plan: &Plan, state: &ServiceState) -> bool {
     plan.ledger.marks.as_ref().is_some_and(|marks| marks.done != state.marks.done)
+}
+
+/// Whether this pass began it: ECS answered with a deployment, or its canary was made.
+fn has_begun(begun: &InFlight, row: &ServiceRow, made: &Made) -> bool {
+    let is_new = row.state.in_flight.as_ref().is_none_or(|known| known.started_at != begun.started_at);
+    match begun.manner {
+        Manner::Canary => is_new && made.task_definition.is_some(),
+        Manner::Rolling | Manner::BlueGreen | Manner::EcsCanary | Manner::Linear => made.deployment.is_some(),
+    }
 }
 
 fn blank(plan: &Plan, row: &ServiceRow, context: &Context) -> PassRecord {

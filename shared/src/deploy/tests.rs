@@ -1,6 +1,7 @@
 //! The planner over small worlds: a world in three lines, the plan as people read it.
 
 mod breaking;
+mod canary;
 mod creating;
 mod gates;
 mod pushing;

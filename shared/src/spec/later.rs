@@ -1,6 +1,6 @@
 //! Which sections this version checks but does not act on yet.
 
-use super::{Approval, ApprovalBefore, CanaryController, RolloutSpec, RouteSpec, ServiceSpec, Strategy};
+use super::{ApprovalBefore, RolloutSpec, RouteSpec, ServiceSpec};
 
 /// The one section that is not about safety: without it a service keeps its tasks.
 const SCALING: &str = "scaling";
@@ -43,9 +43,9 @@ impl ServiceSpec {
     }
 }
 
-fn later_of_rollout(rollout: &RolloutSpec) -> [(&'static str, bool); 3] {
+fn later_of_rollout(rollout: &RolloutSpec) -> [(&'static str, bool); 1] {
     let RolloutSpec {
-        strategy,
+        strategy: _,
         min_healthy_percent: _,
         max_percent: _,
         circuit_breaker: _,
@@ -56,17 +56,11 @@ fn later_of_rollout(rollout: &RolloutSpec) -> [(&'static str, bool); 3] {
         bake_minutes: _,
         timeout_minutes: _,
         grace_secs: _,
-        test_route,
+        test_route: _,
         approval,
     } = rollout;
-    let by_own_canary =
-        matches!(strategy, Strategy::Canary(canary) if canary.controller == CanaryController::Windlass);
-    let is_gate = |approval: &Approval| approval.before == ApprovalBefore::Rollout;
-    [
-        ("rollout.strategy", by_own_canary),
-        ("rollout.test_route", test_route.is_some() && by_own_canary),
-        ("rollout.approval", approval.as_ref().is_some_and(|it| is_gate(it) || by_own_canary)),
-    ]
+    let is_gate = approval.as_ref().is_some_and(|approval| approval.before == ApprovalBefore::Rollout);
+    [("rollout.approval", is_gate)]
 }
 
 fn later_of_route(route: &RouteSpec) -> [(&'static str, bool); 4] {
@@ -100,7 +94,6 @@ mod tests {
     #[test]
     fn each_section_that_waits_for_a_later_version_is_named_and_all_but_scaling_refuse() {
         for (section, yaml) in [
-            ("rollout.strategy", "rollout: {strategy: {canary: {steps: [{percent: 5}]}}}"),
             ("rollout.approval", "rollout: {approval: {before: rollout}}"),
             ("route.rules", "route: {paths: [/a], rules: [{paths: [/b]}]}"),
             ("route.rewrites", "route: {paths: [/a], rewrites: [{of: url, regex: a, replace: b}]}"),
@@ -132,6 +125,14 @@ mod tests {
         let rolling = "image: {repository: shop}\nrollout: {bake_minutes: 5, breaker_threshold: {tasks: 2}, \
                        early_success_percent: 100}";
         assert_eq!(ServiceSpec::parse(rolling).unwrap().later_sections(), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn what_a_canary_of_windlass_acts_on_is_not_refused() {
+        let all = "image: {repository: shop}\nverify: {alarms: [a]}\n\
+                   rollout: {strategy: {canary: {steps: [{percent: 2.5, minutes: 10, approval: true}]}},\n\
+                   test_route: {header: x-test, values: [a]}, approval: {before: traffic}}";
+        assert_eq!(ServiceSpec::parse(all).unwrap().later_sections(), Vec::<&str>::new());
     }
 
     #[test]

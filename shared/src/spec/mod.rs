@@ -50,7 +50,8 @@ pub use labels::{GuardRails, LabelProblem, LabelRefusal, from_labels};
 pub use number::{Finite, Percent};
 pub use problem::{Problem, ProblemKind, SpecError};
 pub use rollout::{
-    Approval, ApprovalBefore, BreakerThreshold, CanaryController, OnTimeout, RolloutSpec, Strategy, TestRoute,
+    Approval, ApprovalBefore, BreakerThreshold, CanaryController, CanaryStep, OnTimeout, RolloutSpec,
+    Strategy, TestRoute,
 };
 pub use route::{HealthSpec, Priority, Rewrite, RewriteOf, RouteRule, RouteSpec, Stickiness};
 pub use scaling::ScalingSpec;

@@ -16,6 +16,8 @@ pub struct Percent {
 impl Percent {
     /// All of it.
     pub const WHOLE: Self = Self { tenths: 1000 };
+    /// Nothing of it.
+    pub const NOTHING: Self = Self { tenths: 0 };
 
     /// `None` above 100 %.
     pub fn from_tenths(tenths: u16) -> Option<Self> {

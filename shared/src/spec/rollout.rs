@@ -67,6 +67,21 @@ impl Default for RolloutSpec {
     }
 }
 
+impl RolloutSpec {
+    /// The canary, where Windlass itself carries it out.
+    pub fn own_canary(&self) -> Option<&CanarySpec> {
+        match &self.strategy {
+            Strategy::Canary(canary) if canary.controller == CanaryController::Windlass => Some(canary),
+            Strategy::Rolling | Strategy::BlueGreen | Strategy::Canary(_) | Strategy::Linear(_) => None,
+        }
+    }
+
+    /// The yes that is wanted before this.
+    pub fn approval_before(&self, what: ApprovalBefore) -> Option<&Approval> {
+        self.approval.as_ref().filter(|approval| approval.before == what)
+    }
+}
+
 /// When ECS's circuit breaker trips: `thresholdConfiguration` of `deploymentCircuitBreaker`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

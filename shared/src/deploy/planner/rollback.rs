@@ -185,7 +185,8 @@ impl<'a> Planner<'a> {
     /// A rollout that takes longer than `rollout.timeout_minutes` is given up, where there is
     /// something to go back to. Windlass's own steps and ECS's staged ones have their own times.
     pub(super) fn out_of_time(&mut self, spec: &ServiceSpec) {
-        let Some(going) = &self.going else { return };
+        // A canary of ours is given up step by step.
+        let Some(going) = self.going.as_ref().filter(|going| going.manner != Manner::Canary) else { return };
         let minutes = self.now.duration_since(going.started_at).as_mins();
         let timeout_minutes = i64::from(spec.rollout_or_default().timeout_minutes);
         if !rollout::is_late(going, spec, self.now) || going.given_up.is_some() {

@@ -28,10 +28,16 @@ impl Planner<'_> {
         };
         let desired = self.desired(wanted, live, &chosen.digest)?;
         if desired.same_content(live) || self.said_so_before(wanted, service, live, &chosen.digest) {
+            if let Some(going) = self.canary_in_flight() {
+                return self.canary_is_unwanted(wanted, service, going);
+            }
             self.nothing_to_roll_out(wanted, service, chosen);
-            return Ok(());
+            return self.no_stray_canary(&wanted.spec, service);
         }
         self.may_begin(wanted, &chosen.digest)?;
+        if self.goes_by_canary(&wanted.spec, service) {
+            return self.begin_canary(wanted, service, chosen, desired, live);
+        }
         // Its refusals come before anything is made.
         let prepared = self.prepare(&wanted.spec, service)?;
         let task_definition = self.revision(desired, live, chosen)?;

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::id::{ImageDigest, Timestamp};
+
 /// How Windlass's own canary goes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "note")]
@@ -19,20 +21,72 @@ pub enum CanaryNote {
         /// What it waits for.
         waits_for: String,
     },
+    /// Its tasks come up, or one was lost.
+    ComingUp {
+        /// From 1.
+        step: usize,
+        /// Of how many.
+        of: usize,
+        /// What stands and what is missing: `1 of 2 running, 0 healthy`.
+        progress: String,
+        /// When it is given up; `None` where it carries its share already.
+        until: Option<Timestamp>,
+    },
+    /// All steps are done: the service itself is updated, the canary serves on meanwhile.
+    Promoting {
+        /// How far ECS is.
+        progress: String,
+    },
+    /// It is given up: first the requests go back, then its tasks.
+    GivingUp {
+        /// The image.
+        digest: ImageDigest,
+        /// Why.
+        reason: String,
+        /// What is still to be seen.
+        waits_for: String,
+    },
+    /// A newer image waits until the one that is being promoted is live.
+    AfterPromotion {
+        /// The newer image.
+        would: ImageDigest,
+    },
+    /// The service is not steady: a canary would be compared with a moving thing.
+    AfterRollout {
+        /// The image that waits.
+        would: ImageDigest,
+    },
+    /// This service cannot have a canary as it stands.
+    Impossible {
+        /// Why, and what to do.
+        reason: String,
+    },
 }
 
 impl CanaryNote {
     /// Whether a person has to do something before this service goes on.
     pub fn needs_a_person(&self) -> bool {
         match self {
-            Self::AtStep { .. } => false,
+            Self::Impossible { .. } => true,
+            Self::AtStep { .. }
+            | Self::ComingUp { .. }
+            | Self::Promoting { .. }
+            | Self::GivingUp { .. }
+            | Self::AfterPromotion { .. }
+            | Self::AfterRollout { .. } => false,
         }
     }
 
-    /// Whether the sweep should look again although nothing rings.
+    /// Whether the sweep should look again although nothing rings. A canary in flight is
+    /// looked at each minute anyway.
     pub fn leaves_open(&self) -> bool {
         match self {
-            Self::AtStep { .. } => false,
+            Self::Impossible { .. } | Self::AfterRollout { .. } => true,
+            Self::AtStep { .. }
+            | Self::ComingUp { .. }
+            | Self::Promoting { .. }
+            | Self::GivingUp { .. }
+            | Self::AfterPromotion { .. } => false,
         }
     }
 }
@@ -43,6 +97,25 @@ impl fmt::Display for CanaryNote {
             Self::AtStep { step, of, share, waits_for } => {
                 write!(f, "canary: step {step} of {of}, {share}; {waits_for}")
             }
+            Self::ComingUp { step, of, progress, until } => {
+                write!(f, "canary: its tasks for step {step} of {of} come up: {progress}")?;
+                until.map_or(Ok(()), |until| write!(f, "; given up at {until:.0}"))
+            }
+            Self::Promoting { progress } => {
+                write!(f, "canary: promoted, the service itself is updated: {progress}")
+            }
+            Self::GivingUp { digest, reason, waits_for } => {
+                write!(f, "canary: {} is given up: {reason}; {waits_for}", digest.short())
+            }
+            Self::AfterPromotion { would } => {
+                write!(f, "canary: {} begins once the one before it is live", would.short())
+            }
+            Self::AfterRollout { would } => write!(
+                f,
+                "canary: {} begins once the service is steady; a rollout of it goes on",
+                would.short()
+            ),
+            Self::Impossible { reason } => write!(f, "refused: no canary: {reason}"),
         }
     }
 }
