@@ -21,6 +21,7 @@ mod hooks;
 mod outcome;
 mod register;
 mod rule;
+mod scale;
 mod service;
 mod stop_rollout;
 mod target_group;
@@ -175,10 +176,10 @@ impl Run<'_> {
             }
             Step::AskVerdict(wanted) => ask::ask(&self.clients.events, wanted).await.into(),
             Step::StopRollout { deployment } => stop_rollout::stop(self.clients, deployment).await.into(),
+            Step::Scale { part, expected, desired } => self.scale(*part, *expected, *desired).await.into(),
             Step::SetPriorities { .. }
             | Step::DeleteRule { .. }
             | Step::DeleteTargetGroup { .. }
-            | Step::Scale { .. }
             | Step::DeleteService { .. }
             | Step::RunTask(_)
             | Step::StartScan { .. }

@@ -20,6 +20,7 @@
 //! It decides nothing: *which* image is wanted is asked of `shared`, to look into that one.
 
 mod alarms;
+mod canary;
 mod cluster;
 mod configuration;
 mod content;

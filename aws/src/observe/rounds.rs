@@ -16,6 +16,7 @@ use windlass_shared::ledger::{InFlight, Manner, Quarantine, RouteHint, ServiceRo
 use windlass_shared::spec::{ServiceSpec, Wanted};
 use windlass_shared::task_definition::TaskDefinition;
 
+use super::canary::{self, Canary};
 use super::content::Depth;
 use super::convert::fact;
 use super::repository::{self, ImageQuery};
@@ -143,7 +144,7 @@ impl Reader<'_> {
         let alarms = self.alarms(wanted, facts.service.known(), early_images.as_ref());
         // A deleted service is shown as INACTIVE for a while; what comes is a new one.
         let service = facts.service.known().filter(|service| service.status != "INACTIVE").cloned();
-        let (images, repository, live, newest, route, deployments, stopped, alarms, under_way, back) = join!(
+        let (images, repository, live, newest, route, deployments, stopped, alarms, under_way, back, canary) = join!(
             self.chosen(wanted, &facts.images, &facts.inspected, early_images),
             async {
                 match wanted {
@@ -159,6 +160,7 @@ impl Reader<'_> {
             alarms,
             self.under_way(facts.service.known()),
             self.rollback(facts.service.known(), wanted),
+            self.canary(wanted),
         );
         let (images, inspected) = images;
         facts.images = images;
@@ -168,7 +170,8 @@ impl Reader<'_> {
         facts.newest_revision = newest;
         facts.route = route;
         facts.service_deployments = deployments;
-        facts.stopped_tasks = stopped;
+        facts.stopped_tasks = if stopped == Fact::NotAsked { canary.stopped } else { stopped };
+        facts.canary = canary.service;
         facts.alarms = alarms;
         facts.under_way = under_way;
         let (back, inspected) = back;
@@ -359,6 +362,14 @@ impl Reader<'_> {
 
     // ── the rollout in flight ───────────────────────────────────────────────────────
 
+    async fn canary(&self, wanted: Option<&Wanted>) -> Canary {
+        let begun = self.row.state.in_flight.as_ref();
+        if !canary::is_involved(wanted.map(|wanted| &wanted.spec), begun) {
+            return Canary::NOT_ASKED;
+        }
+        canary::canary(&self.observer.clients().ecs, self.key, begun).await
+    }
+
     /// ECS's history, where no live deployment is the one in flight, or another took its place.
     async fn deployments(
         &self,
@@ -368,6 +379,9 @@ impl Reader<'_> {
         let (Some(begun), Some(service)) = (&self.row.state.in_flight, service) else {
             return Fact::NotAsked;
         };
+        if canary::is_beside(begun) {
+            return Fact::NotAsked;
+        }
         let goes_on = live_deployment(begun, service).is_some_and(|live| !rollout::is_displaced(live));
         if goes_on && !self.may_stop(begun, wanted) {
             return Fact::NotAsked;
@@ -418,6 +432,9 @@ impl Reader<'_> {
         let (Some(begun), Some(service)) = (&self.row.state.in_flight, service) else {
             return Fact::NotAsked;
         };
+        if canary::is_beside(begun) {
+            return Fact::NotAsked;
+        }
         let id = match live_deployment(begun, service) {
             Some(live) if live.rollout == RolloutState::Failed || rollout::is_displaced(live) => &live.id,
             Some(_) => return Fact::NotAsked,

@@ -7,6 +7,7 @@ use windlass_aws::{Hints, SweepFailure};
 use windlass_shared::event::{self, Malformed, Rings};
 use windlass_shared::facts::Unreadable;
 use windlass_shared::id::{ImageDigest, ImageTag, RepositoryName, ServiceKey};
+use windlass_shared::names;
 
 use crate::app::{App, Invocation};
 use crate::pass::{self, PassEnd, PassError, Task};
@@ -70,7 +71,10 @@ pub async fn handle(app: &App, payload: &Value, invocation: &Invocation) -> Resu
         Rings::Service(key) => {
             // ECS tells of every service in the account; a spec or a person means this one.
             let only_known = incoming.envelope.as_ref().is_some_and(|envelope| envelope.source == "aws.ecs");
-            vec![Task { key, cause: cause.clone(), hints: Hints::default(), only_known }]
+            let task = |key| Task { key, cause: cause.clone(), hints: Hints::default(), only_known };
+            // What happens to a canary's tasks is of interest to the service that it is of.
+            let of = if only_known { names::canary_of(&key) } else { None };
+            std::iter::once(key).chain(of).map(task).collect()
         }
         Rings::Repository { repository, digest, tag } => {
             of_repository(app, repository, digest, tag, &cause).await?
