@@ -16,6 +16,7 @@
 //! |---|---|
 //! | [`stage`] | the world, and how its time goes on |
 //! | [`account`] | what is there before Windlass: cluster, instances, load balancer, services by hand |
+//! | [`canary`] | Windlass's own canary: weights, shares, questions |
 //! | [`function`] | the deploy function: sandboxes over the in-process door |
 //! | [`people`] | what people do: push, apply a spec, hold, release |
 //! | [`gates`] | what stands before rollouts: alarms, stops |
@@ -29,6 +30,7 @@
 #![expect(clippy::missing_panics_doc, reason = "a harness of tests: to panic is to say that the test failed")]
 
 pub mod account;
+pub mod canary;
 pub mod function;
 pub mod gates;
 pub mod looks;

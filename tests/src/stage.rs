@@ -148,6 +148,10 @@ impl Stage {
         let end = self.now() + LIMIT;
         loop {
             self.until("a quiet world", is_quiet).await;
+            while self.door.with(|world| is_leaving(world)) {
+                // ECS says that it is steady a moment after the last one is gone.
+                self.run_for(Duration::from_secs(3)).await;
+            }
             if self.open_rows().await.is_empty() && self.door.with(|world| is_quiet(world)) {
                 return;
             }
@@ -209,6 +213,13 @@ fn is_quiet(world: &World) -> bool {
         && windlass_sim::ecs::view::services(world).iter().all(|service| {
             service.status == "INACTIVE" || (service.rollout != "IN_PROGRESS" && service.pending == 0)
         })
+}
+
+/// Tasks that were scaled in still drain.
+fn is_leaving(world: &World) -> bool {
+    windlass_sim::ecs::view::services(world)
+        .iter()
+        .any(|service| service.tasks.iter().any(|task| !task.wanted))
 }
 
 fn is_steady(world: &World, name: &str) -> bool {

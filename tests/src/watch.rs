@@ -103,10 +103,9 @@ impl Watch {
             let is_parked =
                 rule.conditions.iter().any(|condition| condition.contains(".parked.windlass.invalid"));
             let own: Vec<_> = rule.groups.iter().filter_map(|group| ours.get(&group.name)).copied().collect();
-            let can_serve = rule
-                .groups
-                .iter()
-                .any(|group| group.targets.get(&TargetState::Healthy).is_some_and(|n| *n > 0));
+            let can_serve = rule.groups.iter().any(|group| {
+                group.weight > 0 && group.targets.get(&TargetState::Healthy).is_some_and(|n| *n > 0)
+            });
             if !is_parked
                 && !own.is_empty()
                 && !can_serve
