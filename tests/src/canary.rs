@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use windlass_shared::id::{Actor, ImageDigest, ServiceKey};
-use windlass_shared::ledger::{Answer, Judgement, Order, Verdict};
+use windlass_shared::ledger::{Answer, Order};
 use windlass_shared::names;
 use windlass_sim::ecs::view;
 use windlass_sim::elb;
@@ -71,19 +71,6 @@ impl Stage {
         self.ledger.answer(key, &answer).await.unwrap_or_else(|error| panic!("{error}"));
         self.ring(key);
         self.run_for(Duration::from_secs(3)).await;
-    }
-
-    /// A verdict on what the newest pass asked for, as `functions/verify` writes it.
-    pub async fn judges(&self, key: &ServiceKey, stage: &str, digest: &ImageDigest, judgement: Judgement) {
-        let verdict = Verdict {
-            stage: stage.to_owned(),
-            digest: digest.clone(),
-            judgement,
-            findings: vec!["GET / answered 200 in 3 ms".to_owned()],
-            at: timestamp(self.now()),
-        };
-        self.ledger.set_verdict(key, &verdict).await.unwrap_or_else(|error| panic!("{error}"));
-        self.ring(key);
     }
 
     /// The image that answers one request with this header.

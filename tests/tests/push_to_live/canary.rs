@@ -343,3 +343,46 @@ async fn a_quiet_service_with_a_canary_in_its_spec_costs_no_more() {
     assert_eq!(described, 0, "{calls:?}");
     stage.finish().await;
 }
+
+/// A verification that looks at an alarm alone, which the rollout itself does not look at.
+async fn verified(seed: u64) -> (Stage, ImageDigest) {
+    let mut stage = Stage::new(seed).await;
+    stage.alarm("smoke", false);
+    stage.apply_spec("shop", &format!("{}verify: {{alarms: [smoke]}}\n", spec(STEPS, "")));
+    let one = stage.push("shop", "latest", &version("1"));
+    stage.run_for(Duration::from_secs(2)).await;
+    stage.until_quiet().await;
+    stage.traffic.to(stage.now(), "/shop", 20);
+    (stage, one)
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_step_ends_with_a_verdict_that_stands_in_the_release() {
+    let (mut stage, _) = verified(415).await;
+    let two = stage.push("shop", "latest", &version("2"));
+    stage.until_weight("shop", 100).await;
+    stage.until_quiet().await;
+    assert_only(&stage, &two).await;
+    let release = stage.releases(&key("shop")).await.pop().unwrap();
+    assert_eq!(release.verdicts.len(), 2, "{release:?}");
+    stage.traffic.assert_none_failed();
+    stage.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_verification_that_fails_gives_it_up() {
+    let (mut stage, one) = verified(416).await;
+    let two = stage.push("shop", "latest", &version("2"));
+    stage.until_weight("shop", 100).await;
+    stage.alarm("smoke", true);
+    stage.until_quiet().await;
+    assert_only(&stage, &one).await;
+    let row = stage.row(&key("shop")).await;
+    assert!(
+        row.quarantine[&two].reason.contains("its verification failed"),
+        "{}",
+        row.quarantine[&two].reason
+    );
+    stage.traffic.assert_none_failed();
+    stage.finish().await;
+}
