@@ -43,7 +43,7 @@ async fn story(stage: &Stage, one: &ImageDigest, two: &ImageDigest) -> String {
 }
 
 /// The canary is gone: everything leads to the service, which runs this image.
-async fn assert_only(stage: &Stage, digest: &ImageDigest) {
+fn assert_only(stage: &Stage, digest: &ImageDigest) {
     stage.assert_live("shop", digest);
     assert_eq!(stage.weights("shop").1, None, "the rule leads to the service alone");
     assert_eq!(stage.desired("shop"), (4, 0));
@@ -67,7 +67,7 @@ async fn a_good_release_goes_through_its_steps_at_a_fraction_of_the_capacity() {
     let share = stage.share("/shop", &two, Duration::from_mins(4)).await;
     assert!((0.45..=0.55).contains(&share), "50 %: {share}");
     stage.until_quiet().await;
-    assert_only(&stage, &two).await;
+    assert_only(&stage, &two);
     stage.traffic.assert_none_failed();
     insta::assert_snapshot!(story(&stage, &one, &two).await, @r"
     1: live (from nothing)
@@ -77,7 +77,7 @@ async fn a_good_release_goes_through_its_steps_at_a_fraction_of_the_capacity() {
     let three = stage.push("shop", "latest", &version("3"));
     stage.until_weight("shop", 100).await;
     stage.until_quiet().await;
-    assert_only(&stage, &three).await;
+    assert_only(&stage, &three);
     stage.assert_registered("main-shop", &[&one, &two, &three]);
     stage.traffic.assert_none_failed();
     stage.finish().await;
@@ -90,7 +90,7 @@ async fn a_crash_loop_never_gets_a_request_and_is_quarantined() {
     let bad = stage.push("shop", "latest", &broken("2"));
     stage.run_for(Duration::from_secs(5)).await;
     stage.until_quiet().await;
-    assert_only(&stage, &one).await;
+    assert_only(&stage, &one);
     stage.traffic.assert_none_failed();
     assert!(!stage.traffic.counts("/shop").by_digest.contains_key(bad.as_str()), "no request met it");
     let row = stage.row(&key("shop")).await;
@@ -112,7 +112,7 @@ async fn a_failing_health_check_is_given_up_in_time() {
     let bad = stage.push("shop", "latest", &labelled("2", &[("sim.health_status", "500")]));
     stage.run_for(Duration::from_secs(5)).await;
     stage.until_quiet().await;
-    assert_only(&stage, &one).await;
+    assert_only(&stage, &one);
     stage.traffic.assert_none_failed();
     assert!(!stage.traffic.counts("/shop").by_digest.contains_key(bad.as_str()));
     let row = stage.row(&key("shop")).await;
@@ -126,11 +126,11 @@ async fn an_alarm_during_a_step_gives_it_up_and_the_broken_versions_errors_are_b
     let bad =
         stage.push("shop", "latest", &labelled("2", &[("sim.status", "500"), ("sim.health_status", "200")]));
     stage.until_weight("shop", 100).await;
-    stage.run_for(Duration::from_secs(60)).await;
+    stage.run_for(Duration::from_mins(1)).await;
     stage.alarm("errors", true);
     stage.run_for(Duration::from_secs(5)).await;
     stage.until_quiet().await;
-    assert_only(&stage, &one).await;
+    assert_only(&stage, &one);
     let row = stage.row(&key("shop")).await;
     assert!(row.quarantine[&bad].reason.contains("errors rings"), "{}", row.quarantine[&bad].reason);
     let counts = stage.traffic.counts("/shop");
@@ -167,12 +167,12 @@ async fn an_alarm_that_rings_before_holds_the_canary_back() {
     stage.alarm("errors", true);
     let two = stage.push("shop", "latest", &version("2"));
     stage.run_for(Duration::from_mins(3)).await;
-    assert_only(&stage, &one).await;
+    assert_only(&stage, &one);
     assert!(stage.report(&key("shop")).await.contains("errors rings before"));
     stage.alarm("errors", false);
     stage.run_for(Duration::from_secs(70)).await;
     stage.until_quiet().await;
-    assert_only(&stage, &two).await;
+    assert_only(&stage, &two);
     stage.traffic.assert_none_failed();
     stage.finish().await;
 }
@@ -186,10 +186,10 @@ async fn a_newer_push_takes_its_place_and_begins_at_the_first_step() {
     stage.until_weight("shop", 0).await;
     stage.until_weight("shop", 100).await;
     stage.run_for(Duration::from_secs(2)).await;
-    let share = stage.share("/shop", &two, Duration::from_secs(60)).await;
+    let share = stage.share("/shop", &two, Duration::from_mins(1)).await;
     assert!(share < f64::EPSILON, "nobody meets the superseded one: {share}");
     stage.until_quiet().await;
-    assert_only(&stage, &three).await;
+    assert_only(&stage, &three);
     stage.traffic.assert_none_failed();
     stage.assert_registered("main-shop", &[&one, &two, &three]);
     insta::assert_snapshot!(stage.story(&key("shop"), &[("1", &one), ("2", &two), ("3", &three)]).await, @r"
@@ -211,7 +211,7 @@ async fn a_hold_keeps_it_at_its_step_and_resume_goes_on() {
     assert!(stage.report(&key("shop")).await.contains("the sale"));
     stage.resume(&key("shop")).await;
     stage.until_quiet().await;
-    assert_only(&stage, &two).await;
+    assert_only(&stage, &two);
     stage.traffic.assert_none_failed();
     stage.finish().await;
 }
@@ -254,7 +254,7 @@ async fn held_for_three_days_until_a_person_says_yes() {
     stage.traffic.to(stage.now(), "/shop", 20);
     stage.answers(&key("shop"), true, "looks good").await;
     stage.until_quiet().await;
-    assert_only(&stage, &two).await;
+    assert_only(&stage, &two);
     let release = stage.releases(&key("shop")).await.pop().unwrap();
     assert_eq!(release.approvals[0].order.by.as_str(), "ann", "{release:?}");
     stage.traffic.assert_none_failed();
@@ -269,7 +269,7 @@ async fn a_person_says_no() {
     stage.run_for(Duration::from_mins(3)).await;
     stage.answers(&key("shop"), false, "too slow").await;
     stage.until_quiet().await;
-    assert_only(&stage, &one).await;
+    assert_only(&stage, &one);
     let row = stage.row(&key("shop")).await;
     assert!(row.quarantine[&two].reason.contains("ann said no"), "{}", row.quarantine[&two].reason);
     assert!(row.state.marks.question.is_none());
@@ -291,7 +291,7 @@ async fn a_yes_before_the_first_request_and_the_test_route_meanwhile() {
     assert_eq!(stage.test_request("/shop", "x-canary", "no"), Some(one.to_string()));
     stage.answers(&key("shop"), true, "go").await;
     stage.until_quiet().await;
-    assert_only(&stage, &two).await;
+    assert_only(&stage, &two);
     let rules = stage.door.with(|world| windlass_sim::elb::rules(world, &stage.listener));
     let parked = rules.iter().filter(|rule| rule.conditions.iter().any(|c| c.contains(".invalid"))).count();
     assert_eq!(parked, 1, "the test route is parked: {rules:?}");
@@ -362,7 +362,7 @@ async fn each_step_ends_with_a_verdict_that_stands_in_the_release() {
     let two = stage.push("shop", "latest", &version("2"));
     stage.until_weight("shop", 100).await;
     stage.until_quiet().await;
-    assert_only(&stage, &two).await;
+    assert_only(&stage, &two);
     let release = stage.releases(&key("shop")).await.pop().unwrap();
     assert_eq!(release.verdicts.len(), 2, "{release:?}");
     stage.traffic.assert_none_failed();
@@ -376,7 +376,7 @@ async fn a_verification_that_fails_gives_it_up() {
     stage.until_weight("shop", 100).await;
     stage.alarm("smoke", true);
     stage.until_quiet().await;
-    assert_only(&stage, &one).await;
+    assert_only(&stage, &one);
     let row = stage.row(&key("shop")).await;
     assert!(
         row.quarantine[&two].reason.contains("its verification failed"),
