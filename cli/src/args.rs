@@ -184,7 +184,7 @@ pub(crate) enum Command {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Demo {
     /// Virtual seconds in a real one
-    #[arg(long, default_value_t = 5.0, value_name = "N")]
+    #[arg(long, default_value_t = 10.0, value_name = "N")]
     pub(crate) speed: f64,
     /// Leave it running for curl and the AWS CLI, and print how
     #[arg(long)]

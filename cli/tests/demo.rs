@@ -34,10 +34,19 @@ fn the_demo_ends_as_it_must_without_a_failed_request() {
         ["main/admin", "1.0.0", "live", true],
         ["main/shop", "1.1.0", "live", true],
         ["main/shop", "1.2.0", "rolled_back", false],
+        ["main/shop", "1.3.0", "live", true],
+        ["main/shop", "1.4.0", "rolled_back", false],
+        ["main/shop", "1.1.0", "live", true],
     ]);
     assert_eq!(Value::Array(ends), expected, "{talk}");
     let reason = told["releases"][3]["reason"].as_str().unwrap();
     assert!(reason.contains("web exit 78"), "the reason names the exit code: {reason}");
+    // The broken canary's own errors are its own, and no more than its weight allows.
+    let rejected = &told["releases"][5];
+    assert!(rejected["reason"].as_str().unwrap().contains("its verification failed"), "{rejected}");
+    assert!(rejected["share"]["errors"].as_u64().unwrap() > 0, "{rejected}");
+    assert_eq!(told["requests"]["own_errors"], rejected["share"]["errors"]);
+    assert_eq!(told["releases"][6]["by_hand"], true);
     for stage in ["event", "pass", "plan", "rollout", "live", "rolled back"] {
         assert!(talk.lines().any(|line| line.contains(&format!("  {stage}"))), "no {stage} in\n{talk}");
     }

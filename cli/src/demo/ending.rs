@@ -37,9 +37,22 @@ impl Stream {
         self.summary.sent.saturating_sub(answered + counted)
     }
 
-    fn failed(&self) -> u64 {
-        self.summary.failed + self.astray()
+    /// Failed requests, but for those that a version answered badly whose canary showed it.
+    fn failed(&self, releases: &[Release]) -> u64 {
+        (self.summary.failed + self.astray()).saturating_sub(self.own_errors(releases))
     }
+
+    /// Answers 5xx of versions that their canary's verification rejected.
+    fn own_errors(&self, releases: &[Release]) -> u64 {
+        let rejected =
+            releases.iter().filter(|release| release.service == self.service && is_rejected(release));
+        rejected.filter_map(|release| release.share).map(|share| share.errors).sum()
+    }
+}
+
+/// Its canary carried requests, and was rejected.
+fn is_rejected(release: &Release) -> bool {
+    release.share.is_some() && release.expected == Outcome::RolledBack
 }
 
 /// How it all ended.
@@ -66,7 +79,7 @@ impl Ending {
     pub(crate) fn print(&self, output: Output) -> Result<()> {
         let value = json!({
             "ok": self.problems.is_empty(),
-            "requests": { "sent": self.sent(), "failed": self.failed() },
+            "requests": { "sent": self.sent(), "failed": self.failed(), "own_errors": self.own_errors() },
             "releases": self.releases,
             "traffic": self.streams,
             "problems": self.problems,
@@ -81,30 +94,39 @@ impl Ending {
     }
 
     fn failed(&self) -> u64 {
-        self.streams.iter().map(Stream::failed).sum()
+        self.streams.iter().map(|stream| stream.failed(&self.releases)).sum()
+    }
+
+    fn own_errors(&self) -> u64 {
+        self.streams.iter().map(|stream| stream.own_errors(&self.releases)).sum()
     }
 
     fn text(&self) -> String {
         let rows: Vec<_> = self.releases.iter().map(row).collect();
         let releases = table(&["RELEASE", "ENDED", "PUSH → LIVE", "REAL", "WHY"], &rows);
         let streams = self.streams.iter().map(|stream| {
-            let failed = stream.failed();
+            let failed = stream.failed(&self.releases);
             let style = if failed == 0 { GOOD } else { BAD };
             vec![
                 paint(STRONG, &stream.service),
                 words::count(stream.summary.sent),
                 paint(style, words::count(failed)),
+                words::count(stream.own_errors(&self.releases)),
                 format!("{} ms", stream.summary.slowest_ms),
             ]
         });
-        let streams = table(&["REQUESTS TO", "SENT", "FAILED", "SLOWEST"], &streams.collect::<Vec<_>>());
+        let streams = table(
+            &["REQUESTS TO", "SENT", "FAILED", "OF REJECTED CANARIES", "SLOWEST"],
+            &streams.collect::<Vec<_>>(),
+        );
         let real = self.real.as_secs_f64();
         let verdict = match self.problems.as_slice() {
             [] => paint(
                 GOOD,
                 format!(
-                    "All as it must be: {} requests, none failed ({real:.0} s).",
-                    words::count(self.sent())
+                    "All as it must be: {} requests, none failed but {} of a canary that was rejected ({real:.0} s).",
+                    words::count(self.sent()),
+                    words::count(self.own_errors())
                 ),
             ),
             problems => problems.iter().map(|problem| paint(BAD, problem)).collect::<Vec<_>>().join("\n"),
@@ -127,7 +149,10 @@ fn row(release: &Release) -> Vec<String> {
         None => release.digest.short().to_owned(),
     };
     vec![
-        paint(STRONG, format!("{}:{}", release.service, release.tag)),
+        paint(
+            STRONG,
+            format!("{}:{}{}", release.service, release.tag, if release.by_hand { " again" } else { "" }),
+        ),
         paint(style, outcome),
         took,
         format!("{:.1} s", release.real_secs),
@@ -155,11 +180,13 @@ fn problems(releases: &[Release], streams: &[Stream]) -> Vec<String> {
             release.service, release.tag, release.expected
         ));
     }
+    let shares = releases.iter().filter(|release| is_rejected(release)).filter_map(|release| release.share);
+    problems.extend(shares.filter_map(|share| share.excess()));
     for stream in streams {
         if stream.summary.sent == 0 {
             problems.push(format!("no request was sent to {}", stream.service));
         }
-        if stream.failed() > 0 {
+        if stream.failed(releases) > 0 {
             let samples = stream.summary.samples.join("; ");
             let astray = match stream.astray() {
                 0 => String::new(),
@@ -167,7 +194,7 @@ fn problems(releases: &[Release], streams: &[Stream]) -> Vec<String> {
             };
             problems.push(format!(
                 "{} requests to {} failed{astray}: {samples}",
-                stream.failed(),
+                stream.failed(releases),
                 stream.service
             ));
         }
@@ -180,7 +207,8 @@ fn problems(releases: &[Release], streams: &[Stream]) -> Vec<String> {
 fn strangers(stream: &Stream, releases: &[Release]) -> Vec<String> {
     let own: BTreeSet<&str> = releases
         .iter()
-        .filter(|release| release.service == stream.service && release.expected == Outcome::Live)
+        .filter(|release| release.service == stream.service)
+        .filter(|release| release.expected == Outcome::Live || is_rejected(release))
         .map(|release| release.digest.as_str())
         .collect();
     let others = stream.summary.digests.iter().filter(|(digest, _)| !own.contains(digest.as_str()));
@@ -204,6 +232,8 @@ mod tests {
             push_to_end_secs: None,
             real_secs: 1.0,
             reason: None,
+            share: None,
+            by_hand: false,
         }
     }
 

@@ -13,17 +13,19 @@ use hyper_util::rt::TokioExecutor;
 use serde::Serialize;
 use windlass_shared::id::{ImageDigest, ServiceKey, Timestamp};
 use windlass_shared::ledger::{self, Outcome, PassRecord};
+use windlass_shared::names;
 use windlass_sim::Time;
 use windlass_sim::ecs::view::{self, ServiceView};
 
 use super::Stage;
+use super::share::Share;
 use crate::failure::Result;
 
 /// How often it looks, in real time.
 const LOOK: Duration = Duration::from_millis(100);
 /// In simulated time, and never less than a real minute: whatever has not ended by then
 /// will not.
-const PATIENCE: Duration = Duration::from_mins(5);
+const PATIENCE: Duration = Duration::from_mins(15);
 const PATIENCE_AT_LEAST: Duration = Duration::from_mins(1);
 /// Passes looked at: more than one push makes.
 const PASSES: u32 = 12;
@@ -59,6 +61,10 @@ pub(crate) struct Release {
     pub(crate) real_secs: f64,
     /// Why it failed.
     pub(crate) reason: Option<String>,
+    /// What its canary did, where it had one.
+    pub(crate) share: Option<Share>,
+    /// A person went back to it.
+    pub(crate) by_hand: bool,
 }
 
 /// Follows a push to its end.
@@ -108,7 +114,8 @@ impl Seen {
             let logged = world.bus.log.iter().rev();
             let mut ours = logged.filter(|logged| {
                 let detail = logged.event.detail();
-                logged.event.source() == "aws.ecr"
+                logged.at >= push.pushed_at
+                    && logged.event.source() == "aws.ecr"
                     && detail["image-digest"] == push.digest.as_str()
                     && detail["image-tag"] == push.tag.as_str()
             });
@@ -141,9 +148,17 @@ impl Seen {
         let (cluster, service) = (push.key.cluster.as_str(), push.key.service.as_str());
         let view = stage.ready.local.with(|world| view::service(world, cluster, service));
         let at = stage.ready.local.clock().now();
-        let words = match &view {
-            None => "waiting for the first pass".to_owned(),
-            Some(view) => progress(view, push),
+        let canary = names::canary(&push.key);
+        let canary = stage.ready.local.with(|world| {
+            let view = view::service(world, canary.cluster.as_str(), canary.service.as_str());
+            view.filter(|view| view.tasks.iter().any(|task| carries(task, &push.digest)))
+        });
+        let words = match (&view, &canary) {
+            (None, _) => "waiting for the first pass".to_owned(),
+            (Some(view), Some(canary)) => {
+                format!("canary {} healthy; {}", canary.healthy, progress(view, push))
+            }
+            (Some(view), None) => progress(view, push),
         };
         stage.show.progress(&format!("{}:{}", push.key.service, push.tag), &words, secs(push, at));
         if let Some(view) = &view
@@ -200,6 +215,8 @@ fn blank(push: &Push) -> Release {
         push_to_end_secs: None,
         real_secs: round(push.began.elapsed().as_secs_f64()),
         reason: None,
+        share: None,
+        by_hand: false,
     }
 }
 

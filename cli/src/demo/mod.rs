@@ -4,7 +4,8 @@
 //! |---|---|
 //! | this | the story |
 //! | [`image`] | an image, pushed as every client pushes: over the registry's own protocol |
-//! | [`follow`] | one push on its way: event → pass → plan → rollout → live |
+//! | [`follow`] | one release on its way: event → pass → plan → rollout → live |
+//! | [`share`] | how much of the traffic a canary carried, and what it did with it |
 //! | [`show`] | lines as they happen, and a live one below them on a terminal |
 //! | [`ending`] | the table, the JSON, and whether all was as it must be |
 //!
@@ -14,15 +15,17 @@
 mod ending;
 mod follow;
 mod image;
+mod share;
 mod show;
 
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use serde_json::json;
-use windlass_aws::observe;
+use windlass_aws::{by_hand, observe};
+use windlass_shared::event::Doorbell;
 use windlass_shared::id::ServiceKey;
-use windlass_shared::ledger::Outcome;
+use windlass_shared::ledger::{Order, Outcome, RollbackOrder, RollbackTo};
 use windlass_sim::ServiceId;
 use windlass_sim::door::tcp::told_to_end;
 use windlass_sim::door::tcp::traffic::Traffic;
@@ -38,6 +41,7 @@ use crate::ready::{CLUSTER, Ready, Start};
 use ending::{Ending, Stream};
 use follow::{Push, Release};
 use image::Image;
+use share::Share;
 use show::Show;
 
 /// Requests a second to each application.
@@ -57,6 +61,25 @@ desired: 2
 task: {container: web, cpu: 512, memory: 512, port: 8080}
 route: {paths: [\"/*\"], health: {path: /healthz, interval_secs: 5, timeout_secs: 2}, deregistration_delay_secs: 10}
 ";
+
+/// The same, and from now on new versions must show themselves to a fifth of the requests:
+/// their answers on the test route, and their errors beside those of the version that runs.
+const SHOP_WITH_CANARY: &str = "\
+cluster: main
+service: shop
+image: {repository: shop, policy: {semver: \"1.x\"}}
+desired: 2
+task: {container: web, cpu: 512, memory: 512, port: 8080}
+route: {paths: [\"/*\"], health: {path: /healthz, interval_secs: 5, timeout_secs: 2}, deregistration_delay_secs: 10}
+rollout:
+  strategy: {canary: {steps: [{percent: 20, minutes: 2}]}}
+  test_route: {header: x-windlass-test, values: [\"yes\"]}
+verify:
+  http: [{path: /cart, status: \"200\", tries: 3}]
+  compare: {max_error_increase: 1, min_requests: 40}
+";
+/// That fifth, and what chance may add to it among some hundred requests.
+const CANARY_SHARE: f64 = 0.20;
 
 /// The stage on which it happens.
 pub(crate) struct Stage {
@@ -103,7 +126,9 @@ async fn tell(stage: &Stage) -> Result<(Vec<Release>, Vec<Stream>)> {
     introduce(stage);
     let shop = ServiceKey::new(CLUSTER, "shop");
     stage.show.heading("windlass apply shop.yaml: what is wanted of the application `shop`");
-    apply(stage, &shop).await?;
+    let repository = json!({ "repositoryName": shop.service.as_str() });
+    stage.ready.call(ServiceId::Ecr, "CreateRepository", repository)?;
+    apply(stage, &shop, SHOP, "shop:1.x on /*").await?;
 
     let mut releases = Vec::new();
     let first = Image::new("shop", "1.0.0");
@@ -133,11 +158,23 @@ async fn tell(stage: &Stage) -> Result<(Vec<Release>, Vec<Stream>)> {
     tokio::time::sleep(STEADY).await;
 
     let good = Image::new("shop", "1.1.0");
-    releases
-        .push(push(stage, &shop, good, "/", "a new version of `shop`, under traffic", Outcome::Live).await?);
-    let broken = Image::new("shop", "1.2.0").label("sim.crash_secs", "0.5").label("sim.crash_code", "78");
+    let words = "a new version of `shop`, under traffic";
+    let before = push(stage, &shop, good, "/", words, Outcome::Live).await?;
+    let crashing = Image::new("shop", "1.2.0").label("sim.crash_secs", "0.5").label("sim.crash_code", "78");
     let words = "a broken version of `shop`: it crashes as it starts";
-    releases.push(push(stage, &shop, broken, "/", words, Outcome::RolledBack).await?);
+    let crashed = push(stage, &shop, crashing, "/", words, Outcome::RolledBack).await?;
+
+    stage.show.heading("windlass apply shop.yaml: from now on a canary comes first, and is verified");
+    apply(stage, &shop, SHOP_WITH_CANARY, "20 % for 2 minutes, checks, errors compared").await?;
+    let words = "a good version: a canary, verified, then promoted";
+    let good = Image::new("shop", "1.3.0");
+    let shown = canary(stage, &shop, good, &shop_traffic, words, Outcome::Live).await?;
+    let words = "a version that answers every third request with a 500: its canary is rejected";
+    let failing = Image::new("shop", "1.4.0").label("sim.error_share", "0.33");
+    let rejected = canary(stage, &shop, failing, &shop_traffic, words, Outcome::RolledBack).await?;
+
+    let back = roll_back(stage, &shop, &before).await?;
+    releases.extend([before, crashed, shown, rejected, back]);
     tokio::time::sleep(STEADY).await;
 
     let streams = vec![
@@ -148,20 +185,15 @@ async fn tell(stage: &Stage) -> Result<(Vec<Release>, Vec<Stream>)> {
 }
 
 /// Writes the spec, and waits for the pass that its event wakes.
-async fn apply(stage: &Stage, shop: &ServiceKey) -> Result<()> {
-    let repository = json!({ "repositoryName": shop.service.as_str() });
-    stage.ready.call(ServiceId::Ecr, "CreateRepository", repository)?;
-    let version = observe::put_parameter(
-        &stage.account.clients.ssm,
-        &windlass_shared::spec::parameter_name(shop),
-        SHOP,
-    )
-    .await?;
-    stage.show.line("spec", &format!("/windlass/services/{shop}, version {version}: shop:1.x on /*"), None);
+async fn apply(stage: &Stage, shop: &ServiceKey, spec: &str, words: &str) -> Result<()> {
+    let before = stage.account.ledger.row(shop).await?.state.looked_at;
+    let name = windlass_shared::spec::parameter_name(shop);
+    let version = observe::put_parameter(&stage.account.clients.ssm, &name, spec).await?;
+    stage.show.line("spec", &format!("/windlass/services/{shop}, version {version}: {words}"), None);
     let began = Instant::now();
     while began.elapsed() < FIRST_PASS {
         let remembered = stage.account.ledger.row(shop).await?.state;
-        if remembered.looked_at.is_some() {
+        if remembered.looked_at != before {
             for note in &remembered.last_report {
                 stage.show.line("pass", note, None);
             }
@@ -187,6 +219,42 @@ async fn push(
     let digest = image::push(&stage.ready.local.endpoint(), &image).await?;
     let push = Push { key: key.clone(), tag: image.tag, digest, path, expected, pushed_at, began };
     follow::follow(stage, push).await
+}
+
+/// The same, and what its canary did with its share of the requests.
+async fn canary(
+    stage: &Stage,
+    key: &ServiceKey,
+    image: Image,
+    traffic: &Traffic,
+    words: &str,
+    expected: Outcome,
+) -> Result<Release> {
+    let before = traffic.summary();
+    let release = push(stage, key, image, "/", words, expected).await?;
+    let share = Share::between(&before, &traffic.summary(), &release.digest, CANARY_SHARE);
+    if release.outcome == Some(Outcome::RolledBack) {
+        stage.show.line("canary", &share.to_string(), None);
+    }
+    Ok(Release { share: Some(share), ..release })
+}
+
+/// `windlass rollback shop`: long after the release is live.
+async fn roll_back(stage: &Stage, key: &ServiceKey, to: &Release) -> Result<Release> {
+    stage.show.heading(&format!("windlass rollback {}: back to {}, after completion", key.service, to.tag));
+    let began = Instant::now();
+    let pushed_at = stage.ready.local.clock().now();
+    let by = stage.account.actor().clone();
+    let reason = "customers miss the old basket".to_owned();
+    let order = Order { by: by.clone(), reason: reason.clone(), at: stage.account.clock.now() };
+    let order = RollbackOrder { to: RollbackTo::Digest(to.digest.clone()), order };
+    stage.account.ledger.order_rollback(key, &order).await?;
+    let (cluster, service) = (key.cluster.clone(), key.service.clone());
+    let bell = Doorbell { cluster, service, reason: Some(format!("rollback: {reason}")), by: Some(by) };
+    by_hand::ring(&stage.account.clients.events, &bell).await.context("ringing")?;
+    let (tag, digest) = (to.tag.clone(), to.digest.clone());
+    let push = Push { key: key.clone(), tag, digest, path: "/", expected: Outcome::Live, pushed_at, began };
+    Ok(Release { by_hand: true, ..follow::follow(stage, push).await? })
 }
 
 fn introduce(stage: &Stage) {
@@ -239,4 +307,17 @@ async fn keep(stage: &Stage) -> Result<()> {
     }
     told_to_end().await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use windlass_shared::spec::ServiceSpec;
+
+    #[test]
+    fn the_specs_of_the_story_are_specs() {
+        for spec in [super::SHOP, super::SHOP_WITH_CANARY] {
+            let read = ServiceSpec::parse(spec).unwrap();
+            assert_eq!(read.must_refuse(), Vec::<&str>::new());
+        }
+    }
 }
