@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use windlass_shared::id::{Actor, ServiceKey};
-use windlass_shared::ledger::{Hold, Order, StopScope};
+use windlass_shared::ledger::{Answer, Hold, Order, StopScope};
 use windlass_sim::ServiceId;
 
 use crate::Stage;
@@ -40,6 +40,16 @@ impl Stage {
     pub async fn force(&self, key: &ServiceKey, reason: &str) {
         let order = Order { by: Actor::new("bob"), reason: reason.to_owned(), at: timestamp(self.now()) };
         self.ledger.order_bypass(key, &order).await.unwrap_or_else(|error| panic!("{error}"));
+        self.ring(key);
+    }
+
+    /// `windlass approve` and `windlass reject`, after which they ring.
+    pub async fn answer(&self, key: &ServiceKey, approve: bool) {
+        let row = self.row(key).await;
+        let question = row.state.marks.question.unwrap_or_else(|| panic!("{key} asks nothing")).id;
+        let order = Order { by: Actor::new("bob"), reason: "I looked".into(), at: timestamp(self.now()) };
+        let answer = Answer { question, approve, order };
+        self.ledger.answer(key, &answer).await.unwrap_or_else(|error| panic!("{error}"));
         self.ring(key);
     }
 }

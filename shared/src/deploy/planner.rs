@@ -434,7 +434,7 @@ impl<'a> Planner<'a> {
         let intent = InFlight {
             from_task_definition: from.map(|service| service.task_definition.clone()),
             manner,
-            approvals: std::mem::take(&mut self.approvals),
+            approvals: self.all_approvals(),
             ..self.in_flight_of(wanted, chosen, self.now)
         };
         self.ledger.in_flight = InFlightChange::Set(Box::new(intent));

@@ -1,6 +1,6 @@
 //! Which sections this version checks but does not act on yet.
 
-use super::{ApprovalBefore, RolloutSpec, RouteSpec, ServiceSpec};
+use super::{RolloutSpec, RouteSpec, ServiceSpec};
 
 /// The one section that is not about safety: without it a service keeps its tasks.
 const SCALING: &str = "scaling";
@@ -43,7 +43,8 @@ impl ServiceSpec {
     }
 }
 
-fn later_of_rollout(rollout: &RolloutSpec) -> [(&'static str, bool); 1] {
+/// None: destructured, so that a new member must be thought about.
+fn later_of_rollout(rollout: &RolloutSpec) -> [(&'static str, bool); 0] {
     let RolloutSpec {
         strategy: _,
         min_healthy_percent: _,
@@ -57,10 +58,9 @@ fn later_of_rollout(rollout: &RolloutSpec) -> [(&'static str, bool); 1] {
         timeout_minutes: _,
         grace_secs: _,
         test_route: _,
-        approval,
+        approval: _,
     } = rollout;
-    let is_gate = approval.as_ref().is_some_and(|approval| approval.before == ApprovalBefore::Rollout);
-    [("rollout.approval", is_gate)]
+    []
 }
 
 fn later_of_route(route: &RouteSpec) -> [(&'static str, bool); 4] {
@@ -94,7 +94,6 @@ mod tests {
     #[test]
     fn each_section_that_waits_for_a_later_version_is_named_and_all_but_scaling_refuse() {
         for (section, yaml) in [
-            ("rollout.approval", "rollout: {approval: {before: rollout}}"),
             ("route.rules", "route: {paths: [/a], rules: [{paths: [/b]}]}"),
             ("route.rewrites", "route: {paths: [/a], rewrites: [{of: url, regex: a, replace: b}]}"),
             ("route.weights", "route: {paths: [/a], weights: {b: 1}}"),

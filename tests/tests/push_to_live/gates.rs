@@ -137,3 +137,22 @@ async fn a_service_thaws_by_the_clock_alone() {
     stage.assert_live("shop", &two);
     stage.finish().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_push_waits_for_a_persons_yes_and_the_sweep_writes_nothing_meanwhile() {
+    let (mut stage, one) = update::shop(67).await;
+    stage.apply_spec("shop", "image: {repository: shop}\nrollout: {approval: {before: rollout}}");
+    stage.run_for(Duration::from_secs(3)).await;
+    stage.traffic.to(stage.now(), "/shop", 5);
+    let two = stage.push("shop", "latest", &version("2"));
+    stage.run_for(SWEPT).await;
+    stage.assert_live("shop", &one);
+    stage.sweeps_without_a_write().await;
+    stage.answer(&key("shop"), true).await;
+    stage.until_quiet().await;
+    stage.assert_live("shop", &two);
+    let releases = stage.releases(&key("shop")).await;
+    assert_eq!(releases.last().unwrap().approvals[0].order.by.as_str(), "bob");
+    stage.traffic.assert_none_failed();
+    stage.finish().await;
+}

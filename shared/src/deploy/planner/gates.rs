@@ -1,9 +1,11 @@
 //! What stands before a rollout, in this order: a person's hold, a stop, a freeze window, what rings
-//! already.
+//! already, a person's yes.
 //!
 //! Each gate says nothing, or a reason and an end. What a gate lets through that a reviewer
 //! would ask about goes into the release's approvals. Where only a person or the clock can
 //! end the wait, the row says so ([`Waiting`]), and the sweep passes the service by.
+
+mod approval;
 
 use jiff::SignedDuration;
 
@@ -29,7 +31,7 @@ impl Planner<'_> {
         if let Some(rollout) = &wanted.spec.rollout {
             self.alarms_are_quiet(rollout, digest)?;
         }
-        Ok(())
+        self.approved(wanted, digest)
     }
 
     fn not_held(&mut self, wanted: &Wanted, digest: &ImageDigest) -> Result<(), Stop> {
@@ -150,11 +152,21 @@ impl Planner<'_> {
         }
     }
 
+    /// Who let the rollout begin: what was kept from earlier passes, and what this one found.
+    pub(super) fn all_approvals(&mut self) -> Vec<Approval> {
+        let kept = self.marks.prepared.iter().flat_map(|prepared| prepared.approvals.clone());
+        let mut all: Vec<Approval> = kept.collect();
+        all.append(&mut self.approvals);
+        all
+    }
+
     /// A rollout begins: what was ordered and made ready for it is used up.
     pub(super) fn used_up(&mut self) {
         if let Some(order) = self.row.bypass_at(self.now) {
             self.marks.done.bypass = Some(order.at);
         }
+        self.no_question();
+        self.marks.prepared = None;
     }
 
     /// Lets the sweep pass by until `until` at most, or until something is otherwise.

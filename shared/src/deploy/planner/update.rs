@@ -182,6 +182,7 @@ impl Planner<'_> {
         if self.going.is_some() {
             return;
         }
+        self.no_question();
         match primary.rollout {
             RolloutState::Completed | RolloutState::Unsaid => self.settle(wanted, service, chosen),
             RolloutState::InProgress | RolloutState::Failed => {

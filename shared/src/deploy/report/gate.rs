@@ -45,6 +45,33 @@ pub enum GateNote {
         /// What is wrong.
         reason: String,
     },
+    /// A person is asked whether it begins.
+    Asks {
+        /// Since when.
+        since: Timestamp,
+        /// When silence becomes an answer.
+        expires: Option<Timestamp>,
+        /// What would be rolled out.
+        would: ImageDigest,
+    },
+    /// A person said no.
+    Rejected {
+        /// Who.
+        by: Actor,
+        /// Why.
+        reason: String,
+        /// When.
+        at: Timestamp,
+        /// What is not rolled out.
+        would: ImageDigest,
+    },
+    /// Nobody answered in time, which is a no.
+    NotAnswered {
+        /// By when.
+        expired: Timestamp,
+        /// What is not rolled out.
+        would: ImageDigest,
+    },
     /// A bypass was ordered too long ago.
     BypassOver {
         /// Who ordered it.
@@ -76,6 +103,9 @@ impl GateNote {
     pub fn needs_a_person(&self) -> bool {
         match self {
             Self::Stopped { .. }
+            | Self::Asks { .. }
+            | Self::Rejected { .. }
+            | Self::NotAnswered { .. }
             | Self::ClusterSpecRefused { .. }
             | Self::AlarmRings { .. }
             | Self::AlarmMissing { .. } => true,
@@ -87,6 +117,9 @@ impl GateNote {
     pub fn holds_back(&self) -> bool {
         match self {
             Self::Stopped { .. }
+            | Self::Asks { .. }
+            | Self::Rejected { .. }
+            | Self::NotAnswered { .. }
             | Self::Frozen { .. }
             | Self::ClusterSpecRefused { .. }
             | Self::AlarmRings { .. }
@@ -101,6 +134,9 @@ impl GateNote {
         match self {
             Self::ClusterSpecRefused { .. } | Self::AlarmRings { .. } | Self::AlarmMissing { .. } => true,
             Self::Stopped { .. }
+            | Self::Asks { .. }
+            | Self::Rejected { .. }
+            | Self::NotAnswered { .. }
             | Self::Frozen { .. }
             | Self::AlarmIgnored { .. }
             | Self::BypassOver { .. } => false,
@@ -134,6 +170,23 @@ impl fmt::Display for GateNote {
                     "refused: {parameter} does not read, so that what is frozen cannot be told: {reason}; correct it with `windlass apply`"
                 )
             }
+            Self::Asks { since, expires, would } => {
+                write!(f, "waiting: for a person's yes to the rollout of {} since {since}", would.short())?;
+                if let Some(expires) = expires {
+                    write!(f, ", until {expires}")?;
+                }
+                f.write_str("; `windlass approve SERVICE`, or `windlass reject SERVICE`")
+            }
+            Self::Rejected { by, reason, at, would } => write!(
+                f,
+                "held: {by} said no to {} at {at} ({reason}); push another image, or `windlass approve SERVICE` begins it after all",
+                would.short()
+            ),
+            Self::NotAnswered { expired, would } => write!(
+                f,
+                "held: nobody said yes to {} by {expired}; `windlass approve SERVICE` begins it still",
+                would.short()
+            ),
             Self::BypassOver { by, at } => {
                 write!(
                     f,

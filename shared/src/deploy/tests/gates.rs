@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::world::{World, at, digest};
 use crate::deploy::{Triage, record, triage};
 use crate::facts::{AlarmState, Fact, FailureKind, ParameterText, Stops, Unreadable};
-use crate::ledger::{Hold, InFlight, Order, ServiceRow};
+use crate::ledger::{Answer, Hold, InFlight, Order, ServiceRow};
 
 fn with_alarm(state: Fact<AlarmState>, rollout: &str) -> World {
     let spec = format!("image: {{repository: shop}}\nrollout: {{alarms: [errors]{rollout}}}");
@@ -188,4 +188,73 @@ fn a_clusters_parameter_that_does_not_read_holds_everything_back() {
     let broken = frozen("", Some("freeze: [{start: 0 0 * *, minutes: 5}]"));
     assert_eq!(begun(&broken), None);
     insta::assert_snapshot!(said(&broken), @"refused: /windlass/clusters/main does not read, so that what is frozen cannot be told: line 1: `freeze[0].start`: `0 0 * *` has 4 fields, not 5: minute, hour, day of month, month, day of week (`0 22 * * FRI`); correct it with `windlass apply`");
+}
+
+fn asking(on_timeout: &str) -> World {
+    let spec = format!(
+        "image: {{repository: shop}}\nrollout: {{approval: {{before: rollout, timeout_minutes: 30{on_timeout}}}}}"
+    );
+    left(&World::specified(&spec).image('b', "v2", 50))
+}
+
+fn clone(world: &World) -> World {
+    World {
+        facts: world.facts.clone(),
+        row: world.row.clone(),
+        settings: world.settings.clone(),
+        now: world.now,
+    }
+}
+
+fn answered(mut world: World, approve: bool, minute: i64) -> World {
+    let question = world.row.state.marks.question.clone().unwrap().id;
+    let order = Order { by: "bob".into(), reason: "I looked".into(), at: at(minute) };
+    world.row.orders.answer = Some(Answer { question, approve, order });
+    world
+}
+
+#[test]
+fn a_rollout_waits_for_a_persons_yes_which_stands_in_its_release() {
+    let asks = asking("");
+    assert_eq!(begun(&asks), None);
+    insta::assert_snapshot!(said(&asks), @"waiting: for a person's yes to the rollout of bbbbbbbbbbbb since 2026-01-01T01:00:00Z, until 2026-01-01T01:30:00Z; `windlass approve SERVICE`, or `windlass reject SERVICE`");
+    assert_eq!(judged(&asks), Triage::Quiet);
+    let yes = answered(asks, true, 65);
+    assert!(matches!(judged(&yes), Triage::Pass(_)), "the answer is seen though its ring is lost");
+    let release = begun(&yes).unwrap();
+    assert_eq!(release.approvals[0].order.by.as_str(), "bob");
+    let marks = yes.plan().ledger.marks.unwrap();
+    assert_eq!((marks.question, marks.prepared), (None, None), "it is used up");
+}
+
+#[test]
+fn a_no_holds_it_back_until_there_is_a_yes_and_another_image_asks_anew() {
+    let no = left(&answered(asking(""), false, 65));
+    assert_eq!(begun(&no), None);
+    insta::assert_snapshot!(said(&no), @"held: bob said no to bbbbbbbbbbbb at 2026-01-01T01:05:00Z (I looked); push another image, or `windlass approve SERVICE` begins it after all");
+    assert_eq!(judged(&no), Triage::Quiet, "an answer that was seen is no news");
+    assert!(begun(&answered(clone(&no), true, 66)).is_some());
+    let pushed = left(&no.image('c', "v3", 60));
+    assert_eq!(begun(&pushed), None);
+    assert_eq!(pushed.row.state.marks.question.unwrap().digest, digest('c'));
+}
+
+#[test]
+fn silence_is_a_no_or_by_the_spec_a_yes() {
+    let mut no = asking("");
+    no.now = at(90);
+    assert_eq!(begun(&no), None);
+    insta::assert_snapshot!(said(&no), @"held: nobody said yes to bbbbbbbbbbbb by 2026-01-01T01:30:00Z; `windlass approve SERVICE` begins it still");
+    let mut yes = asking(", on_timeout: continue");
+    assert_eq!(begun(&yes), None);
+    yes.now = at(90);
+    assert_eq!(begun(&yes).unwrap().approvals[0].order.by.as_str(), "the spec");
+}
+
+#[test]
+fn a_yes_to_an_earlier_asking_of_the_same_image_counts_no_more() {
+    let mut old = answered(asking(""), true, 40);
+    assert_eq!(begun(&old), None);
+    old.row.state.marks.question = None;
+    assert_eq!(begun(&old), None, "nor when it is asked anew");
 }
