@@ -65,6 +65,12 @@ pub fn no_room_of(
     Some(cut(event))
 }
 
+/// Whether ECS could not place a task of the rollout that began at `since`.
+pub fn has_no_place(facts: &ServiceFacts, since: Timestamp) -> bool {
+    let events = facts.service.known().map(|service| telling_events(service, since)).unwrap_or_default();
+    events.iter().any(|event| event.contains("unable to place a task"))
+}
+
 /// Tasks that ECS stopped as it went back are no failures; in bad health, or by themselves, they are.
 fn failed(task: &StoppedTask) -> bool {
     let by_ecs = task.stop_code.as_deref() == Some("ServiceSchedulerInitiated");

@@ -12,6 +12,7 @@
 
 mod canary;
 mod create;
+mod first;
 mod gates;
 mod native;
 mod rollback;
@@ -109,6 +110,7 @@ impl<'a> Planner<'a> {
             return self.create(&wanted, &chosen);
         };
         let updated = self.bring(&wanted, service);
+        self.nothing_serves(service);
         if self.canary_has_the_rules() {
             // One change of a rule in a pass: the next one keeps the rest of it.
             return updated;
@@ -203,7 +205,7 @@ impl<'a> Planner<'a> {
             Standing::Failed { deployment, task_definition, rolled_back, reason } => {
                 let reason = in_flight.given_up.as_ref().unwrap_or(&reason);
                 let no_room = explain::no_room(self.facts, in_flight.started_at)
-                    .filter(|_| in_flight.given_up.is_none());
+                    .filter(|_| rollout::ended_by_time_alone(in_flight.given_up.as_ref()));
                 let reason = match &no_room {
                     Some(words) => format!("no capacity: {words}"),
                     None => explain::failure(reason, self.facts, in_flight.started_at),

@@ -190,6 +190,19 @@ pub fn is_late(in_flight: &InFlight, spec: &ServiceSpec, now: Timestamp) -> bool
     minutes >= i64::from(spec.rollout_or_default().timeout_minutes)
 }
 
+/// Why a rollout is given up that was not live in its time.
+pub fn out_of_time(timeout_minutes: i64) -> String {
+    format!("{OUT_OF_TIME}{timeout_minutes} min")
+}
+
+/// Whether it was time alone that ended it: nobody wanted it away, and no verdict or alarm was
+/// against it, so that a lack of room may be the whole reason.
+pub fn ended_by_time_alone(given_up: Option<&String>) -> bool {
+    given_up.is_none_or(|reason| reason.starts_with(OUT_OF_TIME))
+}
+
+const OUT_OF_TIME: &str = "not live within ";
+
 /// ECS's own record of a rollout that goes on: what it is stopped by. `None`: the history does
 /// not show it yet.
 ///

@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use serde_json::json;
 use windlass_shared::id::TaskDefinitionArn;
-use windlass_shared::ledger::{Outcome, RollbackTo};
-use windlass_sim::ServiceId;
+use windlass_shared::ledger::{Outcome, Quarantine, RollbackTo};
+use windlass_shared::names;
 use windlass_sim::door::in_process::Kill;
 use windlass_sim::gate::faults::When;
+use windlass_sim::{ServiceId, elb};
+use windlass_tests::account::{self, ByHand};
 use windlass_tests::{ImageDigest, Stage, broken, key, labelled, version};
 
+use super::create::SPEC;
 use super::update::shop;
 
 /// `shop` with 1, 2, … `newest` live one after the other, and requests under way; their images,
@@ -309,6 +312,120 @@ async fn what_was_gone_back_to_and_fails_is_not_followed_by_a_guess() {
     stage.roll_back(&key("shop"), RollbackTo::Digest(images[0].clone())).await;
     settled(&mut stage).await;
     stage.assert_live("shop", &images[0]);
+    stage.traffic.assert_none_failed();
+    stage.finish().await;
+}
+
+/// The conditions of the rule to `service`'s target group.
+fn conditions(stage: &Stage, service: &str) -> String {
+    let group = names::target_group(&key(service));
+    let rules = stage.door.with(|world| elb::rules(world, &stage.listener));
+    let own = rules.into_iter().find(|rule| rule.groups.iter().any(|it| it.name == group));
+    own.unwrap_or_else(|| panic!("a rule to {group}")).conditions.join(" and ")
+}
+
+/// Somebody opens the rule of `service` on its path.
+fn open_by_hand(stage: &Stage, service: &str) {
+    let elb = ServiceId::ElasticLoadBalancing;
+    let there = stage.by_hand(elb, "DescribeRules", &json!({ "ListenerArn": stage.listener }));
+    let parked = names::parking_host(&key(service));
+    let rules = there["Rules"].as_array().unwrap();
+    let own = rules.iter().find(|rule| rule["Conditions"].to_string().contains(&parked)).unwrap();
+    let path = json!([{"Field": "path-pattern", "Values": [format!("/{service}*")]}]);
+    stage.by_hand(elb, "ModifyRule", &json!({"RuleArn": own["RuleArn"], "Conditions": path}));
+}
+
+/// Its tasks run before they crash, so that ECS's breaker counts none of them.
+#[tokio::test(start_paused = true)]
+async fn a_first_release_that_fails_ends_clean_and_the_next_push_goes_on_with_what_is_there() {
+    let (mut stage, neighbour) = shop(712).await;
+    stage.traffic.to(stage.now(), "/shop", 10);
+    stage.watch.tolerate("cart");
+    stage.apply_spec("cart", &SPEC.replace("shop", "cart"));
+    let bad = stage.push("cart", "latest", &labelled("1", &[("sim.crash_secs", "2")]));
+    stage.run_for(Duration::from_mins(33)).await;
+    let row = stage.row(&key("cart")).await;
+    assert!(row.quarantine.contains_key(&bad), "{}", stage.picture().await);
+    assert!(row.quarantine[&bad].reason.starts_with("not live within 30 min"), "{row:?}");
+    let last = row.state.last_release.unwrap();
+    assert_eq!((last.outcome, &last.digest), (Outcome::Failed, &bad));
+    assert!(conditions(&stage, "cart").contains("parked.windlass.invalid"));
+    let report = stage.report(&key("cart")).await;
+    let made =
+        ["nothing of it serves", "service main/cart", "task definition main-cart:1", "target group cart-"];
+    for words in made.into_iter().chain([", parked"]) {
+        assert!(report.contains(words), "{words}: {report}");
+    }
+    // Nothing is scaled to nothing, which would look live, and nothing is tried again.
+    assert_eq!(stage.described("cart")["desiredCount"], 2);
+    let updates = stage.count("ecs:UpdateService");
+    stage.run_for(Duration::from_mins(20)).await;
+    assert_eq!(stage.count("ecs:UpdateService"), updates);
+    open_by_hand(&stage, "cart");
+    stage.run_for(Duration::from_secs(70)).await;
+    assert!(conditions(&stage, "cart").contains("parked.windlass.invalid"), "parked again");
+    let good = stage.push("cart", "latest", &version("2"));
+    stage.run_for(Duration::from_secs(3)).await;
+    assert!(conditions(&stage, "cart").contains("parked.windlass.invalid"), "not before it is live");
+    settled(&mut stage).await;
+    stage.assert_live("cart", &good);
+    assert_eq!(conditions(&stage, "cart"), "path /cart*");
+    insta::assert_snapshot!(stage.story(&key("cart"), &[("bad", &bad), ("good", &good)]).await, @r"
+    bad: failed (from nothing)
+    good: live (from nothing)
+    ");
+    stage.assert_live("shop", &neighbour);
+    stage.traffic.assert_none_failed();
+    stage.finish().await;
+}
+
+/// Lets time go on until the image is in quarantine.
+async fn quarantined(stage: &mut Stage, digest: &ImageDigest) -> Quarantine {
+    for _ in 0..60 {
+        if let Some(why) = stage.row(&key("shop")).await.quarantine.get(digest) {
+            return why.clone();
+        }
+        stage.run_for(Duration::from_mins(1)).await;
+    }
+    panic!("{digest} is not in quarantine\n{}", stage.picture().await);
+}
+
+/// `shop` on a cluster in which a third task of it has no room; no breaker ends its rollouts.
+async fn full_cluster(seed: u64) -> (Stage, ImageDigest) {
+    let mut stage = Stage::new(seed).await;
+    stage.door.with(|world| account::instance(world, 3));
+    let huge = |name: &str, desired: u32| ByHand {
+        desired,
+        extra: json!({"memory": "12000"}),
+        ..ByHand::tracking(name, &format!("{name}:latest"))
+    };
+    let one = stage.service_by_hand(&huge("shop", 2)).await;
+    stage.service_by_hand(&ByHand { track: None, ..huge("filler", 1) }).await;
+    stage.traffic.to(stage.now(), "/shop", 10);
+    (stage, one)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollout_without_room_is_rolled_back_and_tried_again_by_itself_once_there_is_some() {
+    let (mut stage, one) = full_cluster(713).await;
+    let two = stage.push("shop", "latest", &version("2"));
+    stage.run_for(Duration::from_secs(5)).await;
+    let failed = quarantined(&mut stage, &two).await;
+    assert!(failed.reason.starts_with("no capacity: "), "{failed:?}");
+    assert!(failed.reason.contains("insufficient memory"), "{failed:?}");
+    let until = failed.until.unwrap_or_else(|| panic!("not for ever: {failed:?}"));
+    assert_eq!(until.duration_since(failed.at).as_mins(), 15);
+    stage.run_for(Duration::from_mins(5)).await;
+    stage.assert_live("shop", &one);
+    let report = stage.report(&key("shop")).await;
+    assert!(report.contains("no capacity"), "{report}");
+    stage.door.with(|world| account::instance(world, 4));
+    stage.run_for(Duration::from_mins(5)).await;
+    stage.assert_live("shop", &one);
+    stage.run_for(Duration::from_mins(6)).await;
+    stage.until_quiet().await;
+    stage.assert_live("shop", &two);
+    stage.assert_registered("shop", &[&one, &two]);
     stage.traffic.assert_none_failed();
     stage.finish().await;
 }

@@ -194,16 +194,15 @@ impl<'a> Planner<'a> {
         }
         let ran_before = self.settled.is_some() && going.from_task_definition.is_some();
         if going.manner == Manner::Rolling && ran_before {
-            self.give_up(format!("not live within {timeout_minutes} min"));
+            self.give_up(rollout::out_of_time(timeout_minutes));
+            return;
+        }
+        let (digest, is_first) = (going.digest.clone(), going.manner == Manner::Rolling);
+        if is_first && self.first_is_out_of_time(timeout_minutes) {
             return;
         }
         let breaker = self.facts.service.known().is_some_and(|service| service.circuit_breaker.enable);
-        self.notes.push(Note::Overdue {
-            digest: going.digest.clone(),
-            minutes,
-            timeout_minutes,
-            circuit_breaker: breaker,
-        });
+        self.notes.push(Note::Overdue { digest, minutes, timeout_minutes, circuit_breaker: breaker });
     }
 
     /// Ends what was given up, where ECS does it. `true`: nothing else begins in this pass.

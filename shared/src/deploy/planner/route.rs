@@ -30,6 +30,9 @@ impl<'a> Planner<'a> {
         };
         let own = route::own_rule(&facts.rules, &group, &self.facts.key);
         self.not_taken(route, facts, own)?;
+        if own.is_some_and(|rule| self.stays_parked(service, rule)) {
+            return Ok(());
+        }
         let wanted = route.conditions();
         let is_first = facts.target_group.known().is_some_and(|first| first.arn == group);
         let health = if is_first { &facts.health } else { &facts.second_health };

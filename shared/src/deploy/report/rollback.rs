@@ -68,6 +68,11 @@ pub enum RollbackNote {
         /// What was made, and is used by the next push.
         made: Vec<String>,
     },
+    /// The first release failed; the route of the one on its way opens once it is live.
+    OpensOnceLive {
+        /// The image on its way.
+        digest: ImageDigest,
+    },
 }
 
 /// Why there is no way back.
@@ -121,14 +126,17 @@ impl RollbackNote {
             | Self::Refused { .. }
             | Self::TargetFailed { .. }
             | Self::NothingServes { .. } => true,
-            Self::Pinned { .. } | Self::PinEnded { .. } | Self::GivingUp { .. } => false,
+            Self::Pinned { .. }
+            | Self::PinEnded { .. }
+            | Self::GivingUp { .. }
+            | Self::OpensOnceLive { .. } => false,
         }
     }
 
     /// Whether the sweep should look again although nothing rings.
     pub fn leaves_open(&self) -> bool {
         match self {
-            Self::Held { .. } | Self::GivingUp { .. } => true,
+            Self::Held { .. } | Self::GivingUp { .. } | Self::OpensOnceLive { .. } => true,
             // The order is answered; what failed waits for a person or a push, who ring.
             Self::Refused { .. }
             | Self::TargetFailed { .. }
@@ -188,6 +196,11 @@ impl fmt::Display for RollbackNote {
                 "failed: the first release, {}; nothing of it serves. Made, and used by the next push: {}",
                 digest.short(),
                 made.join(", ")
+            ),
+            Self::OpensOnceLive { digest } => write!(
+                f,
+                "waiting: the route opens once {} is live; tasks of the release that failed before it may still be there",
+                digest.short()
             ),
         }
     }

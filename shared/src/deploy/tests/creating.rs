@@ -8,7 +8,7 @@ use crate::facts::{
     Fact, FailureKind, RolloutState, RuleConditions, ServiceLoadBalancer, TargetGroup, TargetHealth,
     Unreadable,
 };
-use crate::ledger::Hold;
+use crate::ledger::{Hold, Quarantine};
 
 const SPEC: &str = "
 image: {repository: shop, policy: latest}
@@ -145,6 +145,48 @@ fn the_route_opens_with_the_first_healthy_target() {
       quiet: latest (aaaaaaaaaaaa) is live
       1. modify rule 900: host cd08adcc.parked.windlass.invalid → path /shop/*;
     ");
+}
+
+/// What [`made`] made failed, and nothing was ever settled.
+fn failed_first(conditions: RuleConditions) -> World {
+    let mut world = made(conditions, 1);
+    let key = world.facts.key.to_string();
+    world.service().tags.insert("windlass:service".into(), key);
+    world.row.state.settled = None;
+    let at = super::world::at(2);
+    let why = Quarantine { reason: "exit 3".into(), at, deployment: None, spec: None, until: None };
+    world.row.quarantine.insert(digest('a'), why);
+    world
+}
+
+#[test]
+fn the_route_of_a_first_release_that_failed_is_parked_and_what_was_made_is_said() {
+    let open = RuleConditions { paths: vec!["/shop/*".into()], ..RuleConditions::default() };
+    insta::assert_snapshot!(failed_first(open).plan(), @"
+    main/shop
+      quarantined: latest (aaaaaaaaaaaa) failed and is not redeployed by itself (exit 3); push a fixed image, or `windlass release SERVICE sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa`
+      failed: the first release, aaaaaaaaaaaa; nothing of it serves. Made, and used by the next push: service main/shop, task definition shop:7, target group shop-cd08adcc, rule 900, parked
+      1. modify rule 900: path /shop/* → host cd08adcc.parked.windlass.invalid;
+    ");
+}
+
+#[test]
+fn the_next_push_goes_on_with_what_a_failed_first_release_left_and_opens_once_it_is_live() {
+    let parked = route::parked(&"main/shop".parse().unwrap());
+    let mut world = failed_first(parked).image('b', "v1.1.0", 50);
+    insta::assert_snapshot!(world.plan(), @"
+    main/shop
+      release: latest bbbbbbbbbbbb (from nothing)
+      1. register main-shop, from shop:7; shop: registry.example/shop@sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
+      2. update the service: shop:7 → the new revision
+    ");
+    let going = world.plan();
+    let crate::deploy::plan::InFlightChange::Set(going) = going.ledger.in_flight else { panic!("{going}") };
+    world.row.state.in_flight = Some(*going);
+    let both = vec![super::world::deployment(2, 8, RolloutState::InProgress)];
+    world = world.deployments(both, 'b');
+    let plan = world.plan();
+    assert!(plan.steps.is_empty() && plan.to_string().contains("opens once bbbbbbbbbbbb is live"), "{plan}");
 }
 
 #[test]
