@@ -23,10 +23,10 @@ rollout: {{strategy: {{canary: {{steps: [{steps}]}}}}, timeout_minutes: 10{more}
     )
 }
 
-const STEPS: &str = "{percent: 10, minutes: 5}, {percent: 50, minutes: 5}";
+pub(super) const STEPS: &str = "{percent: 10, minutes: 5}, {percent: 50, minutes: 5}";
 
 /// `shop` as Windlass made it, live on version 1, with 20 requests a second.
-async fn shop(seed: u64, steps: &str, more: &str) -> (Stage, ImageDigest) {
+pub(super) async fn shop(seed: u64, steps: &str, more: &str) -> (Stage, ImageDigest) {
     let mut stage = Stage::new(seed).await;
     stage.alarm("errors", false);
     stage.apply_spec("shop", &spec(steps, more));
@@ -43,7 +43,7 @@ async fn story(stage: &Stage, one: &ImageDigest, two: &ImageDigest) -> String {
 }
 
 /// The canary is gone: everything leads to the service, which runs this image.
-fn assert_only(stage: &Stage, digest: &ImageDigest) {
+pub(super) fn assert_only(stage: &Stage, digest: &ImageDigest) {
     stage.assert_live("shop", digest);
     assert_eq!(stage.weights("shop").1, None, "the rule leads to the service alone");
     assert_eq!(stage.desired("shop"), (4, 0));

@@ -12,6 +12,7 @@ mod meanwhile;
 mod refusals;
 mod releases_that_fail;
 mod rollback;
+mod rollback_strategies;
 mod simulation;
 mod stage;
 mod strategies;
