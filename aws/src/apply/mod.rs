@@ -162,7 +162,7 @@ impl Run<'_> {
                 }
             }
             Step::CreateService(spec) => self.create_service(spec).await,
-            Step::UpdateService { part, expected, task_definition, settings, load_balancer } => {
+            Step::UpdateService { part, expected, task_definition, settings, load_balancer, was: _ } => {
                 match self.revision(task_definition) {
                     Ok(revision) => {
                         let balancer = load_balancer.as_deref();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::facts::{FailureKind, Rule, RuleConditions};
+use crate::facts::{FailureKind, LiveBalancing, Rule, RuleConditions};
 use crate::id::{
     ContainerName, Family, ImageDigest, ListenerArn, RepositoryName, RuleArn, ServiceKey, TargetGroupArn,
     TaskDefinitionArn, Timestamp,
@@ -189,6 +189,9 @@ pub enum Step {
         /// Target groups to set along, where the strategy wants others.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         load_balancer: Option<Box<UpdateLoadBalancer>>,
+        /// What both would replace, for people who judge the plan; `None` where neither changes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        was: Option<Box<Was>>,
     },
     /// Want another number of tasks.
     Scale {
@@ -399,6 +402,15 @@ pub struct AdvancedBalancing {
     pub test_rule: Option<Made<RuleArn>>,
     /// The role in which it does so.
     pub role: String,
+}
+
+/// How a service rolls out before an update changes that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Was {
+    /// Its settings.
+    pub settings: RolloutSettings,
+    /// What ECS shifts between.
+    pub balancing: Option<LiveBalancing>,
 }
 
 /// How a step ended.

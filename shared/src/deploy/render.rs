@@ -1,5 +1,7 @@
 //! A plan as people read it: what `windlass plan` prints, and what the history keeps.
 
+mod update;
+
 use std::fmt;
 
 use serde_json::Value;
@@ -28,7 +30,7 @@ impl fmt::Display for Plan {
             writeln!(f, "  release: {tag}{} (from {from})", intent.digest.short())?;
         }
         for (number, step) in self.steps.iter().enumerate() {
-            writeln!(f, "  {}. {step}", number + 1)?;
+            writeln!(f, "  {}. {step:#}", number + 1)?;
         }
         Ok(())
     }
@@ -84,30 +86,23 @@ impl fmt::Display for Step {
             Self::AskVerdict(wanted) => write!(f, "ask for a verdict on {}", wanted.digest.short()),
             Self::Deregister { task_definition } => write!(f, "deregister {}", task_definition.short()),
             Self::CreateService(service) => {
-                write!(
-                    f,
-                    "create {} with {} task(s) of {}",
-                    part_word(service.part),
-                    service.desired,
-                    made(&service.task_definition)
-                )
+                let (part, made) = (part_word(service.part), made(&service.task_definition));
+                write!(f, "create {part} with {} task(s) of {made}", service.desired)?;
+                detail(f, &update::chosen(&service.settings))
             }
-            Self::UpdateService { part, expected, task_definition, settings, load_balancer: _ } => {
+            Self::UpdateService { part, expected, task_definition, settings, load_balancer, was } => {
                 let (part, made) = (part_word(*part), made(task_definition));
                 write!(f, "update {part}: {} → {made}", expected.short())?;
-                match settings {
-                    Some(settings) => write!(
-                        f,
-                        ", healthy {} % to {} %, circuit breaker {}",
-                        settings.min_healthy_percent,
-                        settings.max_percent,
-                        if settings.circuit_breaker { "on" } else { "off" }
-                    ),
-                    None => Ok(()),
-                }
+                detail(f, &update::lines(was.as_deref(), settings.as_ref(), load_balancer.as_deref()))
             }
         }
     }
+}
+
+/// A line each in a plan (`{:#}`), one after the other in a record.
+fn detail(f: &mut fmt::Formatter<'_>, lines: &[String]) -> fmt::Result {
+    let before = if f.alternate() { "\n       " } else { "; " };
+    lines.iter().try_for_each(|line| write!(f, "{before}{line}"))
 }
 
 fn part_word(part: Part) -> &'static str {

@@ -298,6 +298,7 @@ impl<'a> Planner<'a> {
             task_definition,
             settings: None,
             load_balancer: None,
+            was: None,
         });
         self.restore_rules(wanted, service, pin, true);
         Ok(())

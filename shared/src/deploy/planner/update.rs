@@ -49,6 +49,7 @@ impl Planner<'_> {
             task_definition,
             settings: prepared.settings,
             load_balancer: prepared.load_balancer,
+            was: prepared.was,
         });
         Ok(())
     }

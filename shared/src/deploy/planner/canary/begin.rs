@@ -154,6 +154,7 @@ impl<'a> Planner<'a> {
                 task_definition: canary.revision.clone(),
                 settings: None,
                 load_balancer: None,
+                was: None,
             });
         }
         if there.desired != canary.tasks {

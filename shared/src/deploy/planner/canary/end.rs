@@ -56,6 +56,7 @@ impl Planner<'_> {
             task_definition: Made::Already(revision),
             settings: prepared.settings,
             load_balancer: prepared.load_balancer,
+            was: prepared.was,
         });
         Ok(())
     }
@@ -209,6 +210,7 @@ impl Planner<'_> {
             task_definition: Made::Already(before.clone()),
             settings: None,
             load_balancer: None,
+            was: None,
         });
         false
     }

@@ -10,7 +10,7 @@ use super::pair::{Pair, Side, weight};
 use super::settings::{settings, shift_of};
 use crate::deploy::plan::{
     AdvancedBalancing, Forward, Made, RolloutSettings, RuleAction, RuleChange, Step, TargetGroupSpec,
-    UpdateLoadBalancer,
+    UpdateLoadBalancer, Was,
 };
 use crate::deploy::report::{Note, StrategyNote};
 use crate::deploy::{desired, route};
@@ -32,6 +32,8 @@ pub(in crate::deploy::planner) struct Prepared {
     pub(in crate::deploy::planner) settings: Option<RolloutSettings>,
     /// Target groups that differ from the live ones.
     pub(in crate::deploy::planner) load_balancer: Option<Box<UpdateLoadBalancer>>,
+    /// What the two replace.
+    pub(in crate::deploy::planner) was: Option<Box<Was>>,
     /// How it shifts.
     pub(in crate::deploy::planner) shift: Shift,
 }
@@ -60,6 +62,12 @@ impl Planner<'_> {
             _ => wanted,
         };
         prepared.settings = Some(wanted).filter(|wanted| *wanted != service.settings);
+        let changes = prepared.settings.is_some() || prepared.load_balancer.is_some();
+        let was = || Was {
+            settings: service.settings.clone(),
+            balancing: service.load_balancers.first().and_then(|balancer| balancer.advanced.clone()),
+        };
+        prepared.was = changes.then(was).map(Box::new);
         Ok(prepared)
     }
 
