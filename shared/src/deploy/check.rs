@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use super::plan::{AdvancedBalancing, InFlightChange, Part, Plan, RuleAction, RuleChange, Step};
 use super::route;
 use crate::facts::{Fact, LiveService, RouteFacts, Rule, ServiceFacts};
-use crate::id::{ContainerName, ImageDigest, TargetGroupArn};
+use crate::id::{ContainerName, ImageDigest, ServiceKey, TargetGroupArn};
 use crate::ledger::{InFlight, ServiceRow, StopScope};
 use crate::task_definition::{READ_ONLY, TaskDefinition};
 
@@ -323,12 +323,24 @@ fn creates_rule(
         super::plan::Made::Already(arn) => Some(arn),
         super::plan::Made::ByThisPlan(_) => None,
     });
-    if !parked && !any_serves(led, route) {
+    if !parked && !any_serves(led, route) && !leads_where_requests_go(action, route, &facts.key) {
         broken.push(Violation::OpensEmpty(at));
     }
     if !parked {
         weights::judge(at, action, route, broken);
     }
+}
+
+/// Whether a rule of the service leads to these very groups already: nobody is worse off by
+/// another one, as when a test route is made while nothing of the service is healthy.
+fn leads_where_requests_go(action: &RuleAction, route: &RouteFacts, key: &ServiceKey) -> bool {
+    let open = || route.rules.iter().filter(|rule| route::is_of(rule, key) && !route::is_parked(rule));
+    action.forwards.iter().filter(|forward| forward.weight > 0).all(|forward| match &forward.group {
+        super::plan::Made::Already(arn) => {
+            open().any(|rule| rule.forwards.iter().any(|(to, weight)| to == arn && *weight > 0))
+        }
+        super::plan::Made::ByThisPlan(_) => false,
+    })
 }
 
 fn sets_rule(

@@ -4,6 +4,7 @@ mod breaking;
 mod canary;
 mod creating;
 mod gates;
+mod native;
 mod pushing;
 mod rolling;
 mod sweeping;

@@ -19,6 +19,7 @@ impl<'a> Planner<'a> {
             return self.refuse(Note::Unreadable { what: what.clone() });
         }
         self.mend(facts, service);
+        self.park_test_rule(spec, facts);
         let groups = [&facts.target_group, &facts.second_group].map(Fact::known).into_iter().flatten();
         let group = groups
             .map(|group| group.arn.clone())

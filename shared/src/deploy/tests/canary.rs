@@ -205,7 +205,8 @@ fn a_person_is_asked_and_a_yes_promotes() {
     main/shop
       canary: promoted, the service itself is updated: it begins
       release: latest bbbbbbbbbbbb (from aaaaaaaaaaaa)
-      1. update the service: shop:7 → shop:8, healthy 100 % to 200 %, circuit breaker on
+      1. update the service: shop:7 → shop:8
+           alarms: none → errors
     ");
     let next = next(&world);
     assert_eq!((next.approvals.len(), next.canary.unwrap().promoting_since), (1, Some(world.now)));

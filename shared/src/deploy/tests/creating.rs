@@ -25,6 +25,7 @@ fn a_wanted_service_is_made_with_its_group_a_parked_rule_and_a_pinned_revision()
       2. create target group shop-cd08adcc (instance targets, port 8080, health check /)
       3. create rule 48730, parked until a target is healthy
       4. create the service with 1 task(s) of the new revision
+           circuit breaker: on
     ");
 }
 
@@ -288,6 +289,7 @@ fn labels_alone_make_a_service_where_the_stack_allows_it() {
       2. create target group shop-cd08adcc (instance targets, port 8080, health check /)
       3. create rule 48730, parked until a target is healthy
       4. create the service with 1 task(s) of the new revision
+           circuit breaker: on
     ");
 }
 

@@ -17,13 +17,19 @@ impl Planner<'_> {
         let (Some(test), Some(lane)) = (test, &seen.lane) else { return Ok(()) };
         let Some(group) = lane.canary.clone() else { return Ok(()) };
         let wanted = conditions(lane, &test);
-        match lane.test_rules.first() {
-            Some(rule) if route::same(&rule.conditions, &wanted) => {}
-            Some(rule) => {
-                let change = RuleChange { conditions: Some(wanted), ..RuleChange::default() };
-                self.steps.push(Step::ModifyRule { expected: Box::new((*rule).clone()), change });
-            }
-            None => self.make_test_rule(lane, group, wanted)?,
+        let Some(rule) = lane.test_rules.first() else {
+            return self.make_test_rule(lane, group, wanted);
+        };
+        // One that ECS shifted before leads to whatever it left it at.
+        let led = rule.forwards.iter().filter(|(_, weight)| *weight > 0);
+        let is_led_here = led.map(|(to, _)| to).eq([&group]);
+        let change = RuleChange {
+            conditions: Some(wanted).filter(|wanted| !route::same(&rule.conditions, wanted)),
+            action: (!is_led_here).then(|| RuleAction::to(Made::Already(group))),
+            rewrites: None,
+        };
+        if change != RuleChange::default() {
+            self.steps.push(Step::ModifyRule { expected: Box::new((*rule).clone()), change });
         }
         Ok(())
     }

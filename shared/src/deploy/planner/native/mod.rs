@@ -6,6 +6,7 @@
 //! | [`settings`] | a spec's `rollout` in ECS's words, hooks included |
 //! | [`pair`] | a service's two target groups, and which of them serves |
 //! | [`prepare`] | what must stand before ECS can shift: group, weights, test rule |
+//! | [`test_route`] | the rule of test requests: made, kept, parked |
 //! | [`follow`] | while ECS shifts: its stage, and what it asks of people |
 //! | [`mend`] | after it: production leads to what is healthy |
 //!
@@ -17,6 +18,7 @@ mod mend;
 mod pair;
 mod prepare;
 mod settings;
+mod test_route;
 
 use super::Planner;
 use crate::deploy::plan::InFlightChange;

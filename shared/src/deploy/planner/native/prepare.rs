@@ -71,7 +71,7 @@ impl Planner<'_> {
         Ok(prepared)
     }
 
-    fn strategy<T>(&mut self, note: StrategyNote) -> Result<T, Stop> {
+    pub(super) fn strategy<T>(&mut self, note: StrategyNote) -> Result<T, Stop> {
         self.refuse(Note::Strategy(note))
     }
 
@@ -221,63 +221,19 @@ impl Planner<'_> {
         steps.push(Step::CreateTargetGroup(spec));
         Ok(made)
     }
-
-    // ── the test route ──────────────────────────────────────────────────────────────
-
-    /// The rule of test requests: the route's conditions and the header, asked before the
-    /// service's own rule. ECS moves its weights, too.
-    fn test_rule(
-        &mut self,
-        route: &RouteSpec,
-        rollout: &RolloutSpec,
-        facts: &RouteFacts,
-        pair: &Pair<'_>,
-        other: &Made<TargetGroupArn>,
-        steps: &mut Vec<Step>,
-    ) -> Result<Option<Made<RuleArn>>, Stop> {
-        let Some(test) = &rollout.test_route else { return Ok(None) };
-        let mut conditions = route.conditions();
-        conditions.headers.insert(test.header.clone(), test.values.clone());
-        let action = both(pair, other, None);
-        if let Some(rule) = route::test_rule(&facts.rules, &self.facts.key) {
-            let change = RuleChange {
-                conditions: Some(conditions).filter(|wanted| !route::same(&rule.conditions, wanted)),
-                action: Some(action).filter(|_| !leads_to_both(rule, pair, other)),
-                rewrites: None,
-            };
-            if change != RuleChange::default() {
-                steps.push(Step::ModifyRule { expected: Box::new(rule.clone()), change });
-            }
-            return Ok(Some(Made::Already(rule.arn.clone())));
-        }
-        let taken = |priority: &u32| facts.rules.iter().any(|rule| rule.priority == Some(*priority));
-        let before = 1..pair.rule.priority.unwrap_or(1);
-        let Some(priority) = before.rev().find(|priority| !taken(priority)) else {
-            return self.strategy(StrategyNote::NoPriorityBefore { rule: pair.rule.arn.clone() });
-        };
-        let mut tags = desired::tags(&self.facts.key);
-        tags.insert(route::TAG_RULE.to_owned(), route::TEST.to_owned());
-        steps.push(Step::CreateRule {
-            name: route::TEST.to_owned(),
-            listener: facts.listener.clone(),
-            priority,
-            conditions,
-            action,
-            rewrites: route.rewrites.clone(),
-            parked: false,
-            tags,
-        });
-        Ok(Some(Made::ByThisPlan(route::TEST.to_owned())))
-    }
 }
 
 /// All requests to what serves, and none yet to the other group.
-fn both(pair: &Pair<'_>, other: &Made<TargetGroupArn>, stickiness_secs: Option<u32>) -> RuleAction {
+pub(super) fn both(
+    pair: &Pair<'_>,
+    other: &Made<TargetGroupArn>,
+    stickiness_secs: Option<u32>,
+) -> RuleAction {
     let serving = Forward { group: Made::Already(pair.serving.group.clone()), weight: ALL };
     RuleAction { forwards: vec![serving, Forward { group: other.clone(), weight: 0 }], stickiness_secs }
 }
 
-fn leads_to_both(rule: &Rule, pair: &Pair<'_>, other: &Made<TargetGroupArn>) -> bool {
+pub(super) fn leads_to_both(rule: &Rule, pair: &Pair<'_>, other: &Made<TargetGroupArn>) -> bool {
     let Made::Already(other) = other else { return false };
     let knows = |group: &TargetGroupArn| rule.forwards.iter().any(|(to, _)| to == group);
     knows(pair.serving.group) && knows(other)
