@@ -435,8 +435,14 @@ impl Reader<'_> {
         if canary::is_beside(begun) {
             return Fact::NotAsked;
         }
+        // A promotion may be given up while ECS still goes on: why is told then.
+        let is_promotion = begun.manner == Manner::Canary;
         let id = match live_deployment(begun, service) {
-            Some(live) if live.rollout == RolloutState::Failed || rollout::is_displaced(live) => &live.id,
+            Some(live)
+                if is_promotion || live.rollout == RolloutState::Failed || rollout::is_displaced(live) =>
+            {
+                &live.id
+            }
             Some(_) => return Fact::NotAsked,
             None => match &begun.deployment {
                 Some(id) => id,

@@ -21,6 +21,7 @@ mod update;
 
 use std::collections::BTreeMap;
 
+use self::canary::Strays;
 use super::explain;
 use super::plan::{InFlightChange, LedgerChange, Plan, Step};
 use super::report::Note;
@@ -111,7 +112,8 @@ impl<'a> Planner<'a> {
         };
         let updated = self.bring(&wanted, service);
         self.nothing_serves(service);
-        if self.canary_has_the_rules() {
+        let strays = self.no_stray_canary(&wanted.spec, service);
+        if matches!(strays, Ok(Strays::TidiedUp)) || self.canary_has_the_rules() {
             // One change of a rule in a pass: the next one keeps the rest of it.
             return updated;
         }

@@ -167,6 +167,12 @@ impl InProcess {
         self.core.functions.set_kills(kills);
     }
 
+    /// Whoever makes the call of this number is killed at it, counted from now over the calls of
+    /// all invocations.
+    pub fn kill_at(&self, kill: Kill) {
+        self.core.functions.kill_at(kill);
+    }
+
     /// Lets time go on to `at`.
     pub async fn run_until(&self, at: Time) {
         tokio::time::sleep_until(self.core.clock.instant(at)).await;

@@ -11,7 +11,7 @@ use windlass_tests::{ImageDigest, Stage, broken, key, labelled, version};
 use super::update;
 
 /// Four tasks; 10 % for five minutes, half of the requests for five more.
-fn spec(steps: &str, more: &str) -> String {
+pub(super) fn spec(steps: &str, more: &str) -> String {
     format!(
         "
 image: {{repository: shop}}
@@ -236,20 +236,10 @@ async fn the_canary_grows_and_shrinks_with_the_service() {
     stage.finish().await;
 }
 
-const ASKS: &str = "{percent: 25, minutes: 1, approval: true}";
+pub(super) const ASKS: &str = "{percent: 25, minutes: 1, approval: true}";
 
 #[tokio::test(start_paused = true)]
 async fn held_for_hours_until_a_person_says_yes() {
-    held_for(Duration::from_hours(6)).await;
-}
-
-#[tokio::test(start_paused = true)]
-#[ignore = "4320 sweeps, each with a pass: minutes"]
-async fn held_for_three_days_until_a_person_says_yes() {
-    held_for(Duration::from_hours(72)).await;
-}
-
-async fn held_for(time: Duration) {
     let (mut stage, _) = shop(409, ASKS, "").await;
     let two = stage.push("shop", "latest", &version("2"));
     stage.until_weight("shop", 250).await;
@@ -259,7 +249,7 @@ async fn held_for(time: Duration) {
     stage.traffic.assert_none_failed();
     // Without a request: the sweeps alone take long enough.
     stage.traffic = Traffic::default();
-    stage.door.run_until(stage.now() + time).await;
+    stage.door.run_until(stage.now() + Duration::from_hours(6)).await;
     assert_eq!(stage.weights("shop").1, Some(250), "{}", stage.picture().await);
     stage.traffic.to(stage.now(), "/shop", 20);
     stage.answers(&key("shop"), true, "looks good").await;

@@ -4,6 +4,9 @@
 //! reads, the invariants of design.md held at every tick, no event is a dead letter.
 
 mod canary;
+mod canary_back;
+mod canary_gates;
+mod canary_kills;
 mod create;
 mod gates;
 mod images;

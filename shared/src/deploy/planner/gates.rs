@@ -6,6 +6,9 @@
 //! end the wait, the row says so ([`Waiting`]), and the sweep passes the service by.
 
 mod approval;
+mod in_force;
+
+pub(super) use self::in_force::InForce;
 
 use jiff::SignedDuration;
 
@@ -15,9 +18,8 @@ use crate::deploy::wanted::Wanted;
 use crate::facts::{AlarmState, Fact};
 use crate::id::{Actor, ImageDigest, Timestamp};
 use crate::ledger::{Approval, Order, Waiting, WaitsOn};
-use crate::spec::freeze::frozen;
+use crate::spec::RolloutSpec;
 use crate::spec::rollout::RingingAlarm;
-use crate::spec::{ClusterSpec, FreezeWindow, RolloutSpec};
 
 /// What waits is looked at again after this, though nothing rang: an event may be lost.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(10);
@@ -46,55 +48,28 @@ impl Planner<'_> {
     }
 
     fn not_stopped(&mut self, wanted: &Wanted, digest: &ImageDigest) -> Result<(), Stop> {
-        let Some(stops) = self.need(&self.facts.stops, "what people stopped")? else { return Ok(()) };
-        let Some((scope, why)) = stops.of(&self.facts.key.cluster) else { return Ok(()) };
-        if self.bypass(&format!("the stop of {scope} ({})", why.reason)) {
-            return Ok(());
-        }
-        self.waits(wanted, digest, WaitsOn::Stop, None);
-        self.gate(GateNote::Stopped {
-            scope: scope.to_string(),
-            by: why.by.clone(),
-            reason: why.reason.clone(),
-            since: why.at,
-            would: digest.clone(),
-        })
+        let stop = self.stop_in_force(digest)?;
+        self.passes_by(wanted, digest, stop)
     }
 
     fn not_frozen(&mut self, wanted: &Wanted, digest: &ImageDigest) -> Result<(), Stop> {
-        let of_cluster = self.cluster_freeze()?;
-        let own = frozen(&wanted.spec.freeze, self.now);
-        let cluster = frozen(&of_cluster, self.now);
-        let Some(holds) = own.into_iter().chain(cluster).max_by_key(|holds| holds.until) else {
-            return Ok(());
-        };
-        let window = holds.window;
-        if self.bypass(&format!("the freeze window {window}")) {
-            return Ok(());
-        }
-        let note = GateNote::Frozen {
-            window: window.to_string(),
-            of_cluster: own.is_none_or(|own| own != holds),
-            reason: window.reason.clone(),
-            since: holds.since,
-            until: holds.until,
-            would: digest.clone(),
-        };
-        self.waits(wanted, digest, WaitsOn::Freeze, Some(holds.until));
-        self.gate(note)
+        let freeze = self.freeze_in_force(&wanted.spec, digest)?;
+        self.passes_by(wanted, digest, freeze)
     }
 
-    /// The cluster's own windows.
-    fn cluster_freeze(&mut self) -> Result<Vec<FreezeWindow>, Stop> {
-        let parameter = self.need(&self.facts.cluster_parameter, "the cluster's parameter")?;
-        let Some(parameter) = parameter else { return Ok(Vec::new()) };
-        match ClusterSpec::parse(&parameter.text) {
-            Ok(spec) => Ok(spec.freeze),
-            Err(error) => self.gate(GateNote::ClusterSpecRefused {
-                parameter: parameter.name.clone(),
-                reason: error.to_string(),
-            }),
+    /// Nothing stands there, or a person lets the rollout pass by it.
+    fn passes_by(
+        &mut self,
+        wanted: &Wanted,
+        digest: &ImageDigest,
+        standing: Option<InForce>,
+    ) -> Result<(), Stop> {
+        let Some(InForce { what, on, until, note }) = standing else { return Ok(()) };
+        if self.bypass(&what) {
+            return Ok(());
         }
+        self.waits(wanted, digest, on, until);
+        self.gate(note)
     }
 
     /// An alarm that rings before the rollout begins would tell nothing about it: ECS then

@@ -375,6 +375,36 @@ fn a_hold_stops_every_step_forward_and_none_back() {
 }
 
 #[test]
+fn a_stop_stops_every_step_forward_and_none_back() {
+    let mut world = with_canary(pushed(SPEC), 0, Some(50), 1, 25);
+    let why = crate::ledger::Hold { by: "ann".into(), reason: "an incident".into(), at: at(55) };
+    world.facts.stops = Fact::Known(crate::facts::Stops { everywhere: Some(why), ..Default::default() });
+    let plan = world.plan();
+    assert_eq!(plan.steps, [], "its minutes are over, and it stays");
+    assert!(plan.to_string().contains("everything is stopped by ann"), "{plan}");
+    world.facts.alarms.insert("errors".into(), Fact::Known(AlarmState::Alarm));
+    assert_eq!(world.plan().steps.len(), 2, "{}", world.plan());
+}
+
+#[test]
+fn rules_that_name_a_canary_nobody_follows_are_tidied_up_though_the_image_is_held_back() {
+    let mut world = with_canary(pushed(SPEC), 0, Some(50), 1, 25);
+    world.row.state.in_flight = None;
+    canary(&mut world).desired = 0;
+    canary(&mut world).running = 0;
+    let bad = crate::ledger::Quarantine {
+        reason: "bad".into(),
+        at: at(60),
+        deployment: None,
+        spec: None,
+        until: None,
+    };
+    world.row.quarantine.insert(digest('b'), bad);
+    let plan = world.plan();
+    assert!(matches!(plan.steps.as_slice(), [Step::ModifyRule { .. }]), "{plan}");
+}
+
+#[test]
 fn somebodys_own_deployment_ends_it_without_blame() {
     let mut world = with_canary(pushed(SPEC), 0, Some(50), 1, 25);
     world = world.deployments(vec![deployment(3, 12, RolloutState::Completed)], 'a');

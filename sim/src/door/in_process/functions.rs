@@ -46,25 +46,45 @@ pub fn kill_next(call: u32, when: When) -> Kills {
 }
 
 /// What is registered.
-pub(super) struct Functions(Mutex<(BTreeMap<String, Handler>, Kills)>);
+pub(super) struct Functions {
+    registered: Mutex<(BTreeMap<String, Handler>, Kills)>,
+    all: Arc<AllCalls>,
+}
+
+/// The calls of all invocations, counted together.
+#[derive(Default)]
+struct AllCalls(Mutex<(u32, Option<Kill>)>);
+
+impl AllCalls {
+    /// Counts a call; when its caller is killed, where it is this one's turn.
+    fn next(&self) -> Option<When> {
+        let (calls, kill) = &mut *lock(&self.0);
+        *calls += 1;
+        kill.filter(|kill| kill.call == *calls).map(|kill| kill.when)
+    }
+}
 
 impl Default for Functions {
     fn default() -> Self {
-        Self(Mutex::new((BTreeMap::new(), no_kills())))
+        Self { registered: Mutex::new((BTreeMap::new(), no_kills())), all: Arc::default() }
     }
 }
 
 impl Functions {
     pub(super) fn register(&self, name: &str, handler: Handler) {
-        lock(&self.0).0.insert(name.to_owned(), handler);
+        lock(&self.registered).0.insert(name.to_owned(), handler);
     }
 
     pub(super) fn set_kills(&self, kills: Kills) {
-        lock(&self.0).1 = kills;
+        lock(&self.registered).1 = kills;
+    }
+
+    pub(super) fn kill_at(&self, kill: Kill) {
+        *lock(&self.all.0) = (0, Some(kill));
     }
 
     fn begin(&self, invocation: &Invocation) -> (Option<Handler>, Option<Kill>) {
-        let (handlers, kills) = &mut *lock(&self.0);
+        let (handlers, kills) = &mut *lock(&self.registered);
         (handlers.get(&invocation.function).cloned(), kills(invocation))
     }
 }
@@ -73,6 +93,7 @@ impl Functions {
 struct Running {
     calls: AtomicU32,
     kill: Option<Kill>,
+    all: Arc<AllCalls>,
     killed: Notify,
 }
 
@@ -87,8 +108,9 @@ pub(super) struct KillPoint(Option<(Arc<Running>, When)>);
 pub(super) fn next_call() -> KillPoint {
     let point = RUNNING.try_with(|running| {
         let call = running.calls.fetch_add(1, Ordering::Relaxed) + 1;
-        let kill = running.kill.filter(|kill| kill.call == call)?;
-        Some((Arc::clone(running), kill.when))
+        let own = running.kill.filter(|kill| kill.call == call).map(|kill| kill.when);
+        let when = running.all.next().or(own)?;
+        Some((Arc::clone(running), when))
     });
     KillPoint(point.ok().flatten())
 }
@@ -128,7 +150,8 @@ pub(super) fn spawn(core: &Arc<Core>, invocation: Invocation) {
 }
 
 async fn run(core: &Core, invocation: &Invocation, handler: Handler, kill: Option<Kill>) -> Ended {
-    let running = Arc::new(Running { calls: AtomicU32::new(0), kill, killed: Notify::new() });
+    let all = Arc::clone(&core.functions.all);
+    let running = Arc::new(Running { calls: AtomicU32::new(0), kill, all, killed: Notify::new() });
     let work = AssertUnwindSafe(RUNNING.scope(Arc::clone(&running), handler(invocation.clone())));
     let id = &invocation.request_id;
     tokio::select! {

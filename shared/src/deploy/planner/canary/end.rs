@@ -6,12 +6,12 @@ use super::question::Said;
 use super::state;
 use super::step::{Seen, name};
 use crate::deploy::canary::{self, Weights};
-use crate::deploy::plan::{Made, Part, Step};
+use crate::deploy::plan::{InFlightChange, Made, Part, Step};
 use crate::deploy::report::{CanaryNote, Note};
 use crate::deploy::rollout::{self, Standing};
 use crate::deploy::wanted::Wanted;
 use crate::facts::LiveService;
-use crate::ledger::{CanaryState, InFlight, Outcome};
+use crate::ledger::{CanaryState, InFlight, Manner, Outcome};
 use crate::spec::ServiceSpec;
 use crate::spec::rollout::ApprovalBefore;
 
@@ -70,15 +70,12 @@ impl Planner<'_> {
     ) -> Result<(), Stop> {
         match rollout::standing(&going, self.facts) {
             Standing::NeverBegan => {
-                if let Some(hold) = &self.row.hold {
-                    return self.refuse(Note::Held {
-                        by: hold.by.clone(),
-                        reason: hold.reason.clone(),
-                        since: hold.at,
-                        would: going.digest.clone(),
-                    });
-                }
                 self.keep_serving(&wanted.spec, service)?;
+                if self.may_advance(&wanted.spec, &mut going).is_err() {
+                    self.says_promoting("it has not begun: see the reason beside");
+                    self.keep_in_flight(going);
+                    return Ok(());
+                }
                 self.update_main(&wanted.spec, service, &going)?;
                 self.says_promoting("it begins");
                 self.keep_in_flight(going);
@@ -102,8 +99,8 @@ impl Planner<'_> {
             }
             Standing::Failed { deployment, reason, .. } => {
                 going.deployment = deployment.or(going.deployment);
-                let reason = crate::deploy::explain::failure(&reason, self.facts, going.started_at);
-                self.failed(&going, going.deployment.clone(), &reason, None);
+                let (reason, until) = self.blame(&going, &reason);
+                self.failed(&going, going.deployment.clone(), &reason, until);
                 going.given_up = Some(reason);
                 self.give_way(&wanted.spec, service, going)
             }
@@ -250,18 +247,36 @@ impl Planner<'_> {
 
     /// Tasks of a canary that nobody follows any more, or rules that still name it: a row that was
     /// lost, a service that was deleted and made again, a last step that did not go through.
+    /// Whatever is held back or failed meanwhile, they go.
     pub(in super::super) fn no_stray_canary(
         &mut self,
         spec: &ServiceSpec,
         service: &LiveService,
-    ) -> Result<(), Stop> {
+    ) -> Result<Strays, Stop> {
         let key = self.facts.key.to_string();
-        let Some(there) = self.facts.canary.known() else { return Ok(()) };
-        if self.going.is_some() || there.tags.get(crate::names::TAG_SERVICE) != Some(&key) {
-            return Ok(());
+        let Some(there) = self.facts.canary.known() else { return Ok(Strays::None) };
+        let is_ours = there.tags.get(crate::names::TAG_SERVICE) == Some(&key);
+        // A pass that follows a canary, ends it or begins a rollout has its own steps.
+        let was_canary = self.row.state.in_flight.as_ref().is_some_and(|it| it.manner == Manner::Canary);
+        let begins = matches!(self.ledger.in_flight, InFlightChange::Set(_));
+        if !is_ours || self.going.is_some() || was_canary || begins {
+            return Ok(Strays::None);
         }
         let lane = self.lane(spec, service)?;
-        let answers = lane.as_ref().is_none_or(|lane| lane.main_health.healthy > 0);
-        if answers { self.clean_up(lane.as_ref()).map(drop) } else { Ok(()) }
+        if lane.as_ref().is_some_and(|lane| lane.main_health.healthy == 0) {
+            return Ok(Strays::None);
+        }
+        let before = self.steps.len();
+        self.clean_up(lane.as_ref())?;
+        Ok(if self.steps.len() > before { Strays::TidiedUp } else { Strays::None })
     }
+}
+
+/// What is left of a canary that nobody follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Strays {
+    /// Nothing, or nothing that this pass may touch.
+    None,
+    /// This pass takes it away.
+    TidiedUp,
 }

@@ -54,13 +54,12 @@ impl<'a> Planner<'a> {
             let found = service.task_definition.short();
             return Some(format!("somebody deployed {found} to the service meanwhile"));
         }
-        let at_fault = match state.promoting_since {
-            None => self.alarm(spec, going).or_else(|| self.failing_tasks(going)),
-            Some(since) => overdue_promotion(spec, since, self.now),
-        };
-        let (reason, until) = match at_fault {
-            Some(reason) => (reason, None),
-            None => self.overdue_canary(spec, service, &state)?,
+        let (reason, until) = match state.promoting_since {
+            None => match self.alarm(spec, going).or_else(|| self.failing_tasks(going)) {
+                Some(reason) => (reason, None),
+                None => self.overdue_canary(spec, service, &state)?,
+            },
+            Some(since) => self.blame(going, &overdue_promotion(spec, since, self.now)?),
         };
         self.failed(going, None, &reason, until);
         Some(reason)
@@ -127,6 +126,18 @@ impl<'a> Planner<'a> {
             return Some((format!("no capacity: {no_room}"), self.now.checked_add(TRIED_AGAIN_AFTER).ok()));
         }
         Some((explain::of_service(&words, stopped, canary, since), None))
+    }
+
+    /// Why the service itself was not updated, in full. Where there was no room for its tasks the
+    /// image is not at fault, and is tried again later.
+    pub(super) fn blame(&self, going: &InFlight, words: &str) -> (String, Option<Timestamp>) {
+        let since = state(going).promoting_since.unwrap_or(going.started_at);
+        match explain::no_room(self.facts, since) {
+            Some(no_room) => {
+                (format!("no capacity: {no_room}"), self.now.checked_add(TRIED_AGAIN_AFTER).ok())
+            }
+            None => (explain::failure(words, self.facts, since), None),
+        }
     }
 
     /// The verdict on the step that has carried its share since `since`.

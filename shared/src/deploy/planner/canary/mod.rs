@@ -21,11 +21,14 @@
 
 mod begin;
 mod end;
+mod held;
 mod judge;
 mod lane;
 mod question;
 mod step;
 mod test_route;
+
+pub(super) use self::end::Strays;
 
 use super::{Planner, Stop};
 use crate::deploy::plan::{InFlightChange, Step};

@@ -19,6 +19,9 @@ use crate::ledger::{CanaryState, InFlight};
 use crate::spec::ServiceSpec;
 use crate::spec::rollout::ApprovalBefore;
 
+/// What a canary waits for that something stands against.
+const HELD: &str = "it stays here: see the reason beside";
+
 /// A canary as one pass sees it.
 pub(super) struct Seen<'a, 's> {
     pub(super) spec: &'s ServiceSpec,
@@ -53,7 +56,7 @@ impl<'a> Planner<'a> {
             seen.going.task_definition = Some(arn.clone());
         }
         let group = self.hold_the_weights(&mut seen, &revision);
-        if self.row.hold.is_some() {
+        if self.may_advance(&wanted.spec, &mut seen.going).is_err() {
             self.stay_held(seen);
             return Ok(());
         }
@@ -79,22 +82,19 @@ impl<'a> Planner<'a> {
         let mut seen = Seen { spec, service, lane, going };
         self.hold_the_weights(&mut seen, &Made::Already(revision));
         self.resize(&seen);
-        self.says_at_step(&seen, "it stays here: see the reason beside");
+        self.says_at_step(&seen, HELD);
         self.keep_in_flight(seen.going);
         Ok(())
     }
 
-    fn stay_held(&mut self, seen: Seen<'_, '_>) {
-        if let Some(hold) = &self.row.hold {
-            self.notes.push(Note::Held {
-                by: hold.by.clone(),
-                reason: hold.reason.clone(),
-                since: hold.at,
-                would: seen.going.digest.clone(),
-            });
+    fn stay_held(&mut self, mut seen: Seen<'_, '_>) {
+        let state = seen.state();
+        if state.since.is_none() && !self.is_up(seen.lane.as_ref()) {
+            // It could not come up yet: its time for that counts from when it may.
+            seen.going.canary = Some(CanaryState { entered: Some(self.now), ..state });
         }
         self.resize(&seen);
-        self.says_at_step(&seen, "it stays here while the service is held");
+        self.says_at_step(&seen, HELD);
         self.keep_in_flight(seen.going);
     }
 
