@@ -6,9 +6,8 @@ use std::time::Duration;
 use serde_json::json;
 use windlass_shared::ledger::{Outcome, RollbackTo};
 use windlass_sim::ServiceId;
-use windlass_sim::ecs::view;
 use windlass_tests::account::instance;
-use windlass_tests::{CLUSTER, ImageDigest, Stage, key, labelled, version};
+use windlass_tests::{ImageDigest, Stage, key, labelled, version};
 
 use super::canary::{ASKS, STEPS, assert_only, shop, spec};
 
@@ -92,19 +91,6 @@ async fn until_promotion(stage: &mut Stage) {
         assert!(stage.now() < end, "no promotion\n{}", stage.picture().await);
         stage.run_for(Duration::from_millis(500)).await;
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_rollback_during_promotion() {
-    let (mut stage, one) = shop(453, QUICK, ", grace_secs: 60").await;
-    let two = stage.push("shop", "latest", &labelled("2", &[("sim.start_secs", "20")]));
-    until_promotion(&mut stage).await;
-    stage.run_for(Duration::from_secs(30)).await;
-    let updated = |stage: &Stage| {
-        stage.door.with(|world| view::service(world, CLUSTER, "shop")).unwrap().rollout.clone()
-    };
-    assert_eq!(updated(&stage), "IN_PROGRESS", "{}", stage.picture().await);
-    rolled_back(stage, &one, &two).await;
 }
 
 /// The image goes away when only the canary has it: the service's own tasks cannot be pulled,
