@@ -13,6 +13,7 @@
 //! | [`observe`] | one service's facts, in as few rounds as it takes |
 //! | [`sweep`] | every service, at a glance: by the ten and by the hundred |
 //! | [`apply`] | a plan's steps: precheck → act → verify |
+//! | [`retire`] | what is left of a service that nobody wants, taken away |
 //! | [`by_hand`] | a doorbell rung by a person |
 //! | [`verify`] | what a verdict takes: requests, alarms, metrics, ECS's own record of the rollout |
 //! | [`ledger`] | the DynamoDB table: rows, leases, history, the doorbell index |
@@ -30,6 +31,7 @@ pub mod error;
 pub mod ledger;
 pub mod lossless;
 pub mod observe;
+pub mod retire;
 pub mod sweep;
 pub mod verify;
 

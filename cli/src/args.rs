@@ -175,6 +175,15 @@ pub(crate) enum Command {
         #[arg(long, required = true)]
         in_use: bool,
     },
+    /// Take away a service that nobody wants any more: its spec, rules, ECS service, target groups.
+    /// Only what Windlass made; without --yes it only shows what would go
+    Retire {
+        /// `cluster/service`, or `service`
+        service: String,
+        /// Do it
+        #[arg(long)]
+        yes: bool,
+    },
     /// Show all of it: two applications on two instances, pushes under traffic, a broken release
     Demo(Demo),
     /// Run the embedded AWS with Windlass in it, until Ctrl-C; prints what to export

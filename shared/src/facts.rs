@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::event::LifecycleStage;
 use crate::id::{
     Architecture, ClusterName, DeploymentId, HookId, ImageDigest, ImageTag, ListenerArn, RepositoryName,
-    RuleArn, ServiceArn, ServiceDeploymentArn, ServiceKey, TargetGroupArn, TaskDefinitionArn, Timestamp,
+    RuleArn, ServiceArn, ServiceDeploymentArn, ServiceKey, ServiceName, TargetGroupArn, TaskDefinitionArn,
+    Timestamp,
 };
 use crate::ledger::{Hold, StopScope};
 use crate::rollout_settings::RolloutSettings;
@@ -499,6 +500,52 @@ pub struct RouteFacts {
     pub second_group: Fact<TargetGroup>,
     /// The second group's targets.
     pub second_health: Fact<TargetHealth>,
+    /// Of which rules the tags were read.
+    #[serde(default)]
+    pub tagged: Tagged,
+    /// What the load balancer has and may have, read where something is to be made.
+    #[serde(default = "not_asked")]
+    pub usage: Fact<Usage>,
+    /// The services that share this one's requests, where the spec's `weights` name any.
+    #[serde(default)]
+    pub neighbours: BTreeMap<ServiceName, Fact<Neighbour>>,
+}
+
+fn not_asked<T>() -> Fact<T> {
+    Fact::NotAsked
+}
+
+/// Of which rules the tags were read: they tell ours from a person's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Tagged {
+    /// Of those that lead to the service's own groups.
+    #[default]
+    Own,
+    /// Of all.
+    All,
+}
+
+/// A load balancer's rules and target groups, and how many of each it may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Rules of all its listeners, the default ones not counted.
+    pub rules: usize,
+    /// The quota.
+    pub rules_max: usize,
+    /// Target groups.
+    pub groups: usize,
+    /// The quota.
+    pub groups_max: usize,
+}
+
+/// A service that shares another one's requests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Neighbour {
+    /// The target group that answers for it: of its two the one with healthy targets.
+    pub group: TargetGroupArn,
+    /// How it is.
+    pub health: TargetHealth,
 }
 
 /// A listener rule.
@@ -548,6 +595,12 @@ pub struct TargetGroup {
     pub name: String,
     /// The load balancers that use it.
     pub load_balancers: Vec<String>,
+    /// Its health check.
+    #[serde(default)]
+    pub check: Option<crate::spec::HealthSpec>,
+    /// Its deregistration delay, where it was read.
+    #[serde(default)]
+    pub deregistration_delay_secs: Option<u32>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
 }

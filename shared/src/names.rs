@@ -9,6 +9,9 @@ use crate::id::ServiceKey;
 /// role in `template.yaml` lets a function make and change only what carries it.
 pub const TAG_SERVICE: &str = "windlass:service";
 
+/// The tag of a rule's place among the others: [`crate::deploy::route::Place`].
+pub const TAG_PRIORITY: &str = "windlass:priority";
+
 /// AWS's limit for a target group's name.
 pub const TARGET_GROUP_NAME_MAX: usize = 32;
 

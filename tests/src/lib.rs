@@ -35,6 +35,7 @@ pub mod function;
 pub mod gates;
 pub mod looks;
 pub mod people;
+pub mod routes;
 pub mod stage;
 pub mod traffic;
 pub mod verify;

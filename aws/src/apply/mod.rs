@@ -17,8 +17,10 @@
 
 mod ask;
 mod configuration;
+mod delete;
 mod hooks;
 mod outcome;
+mod priorities;
 mod register;
 mod rule;
 mod scale;
@@ -177,13 +179,20 @@ impl Run<'_> {
             Step::AskVerdict(wanted) => ask::ask(&self.clients.events, wanted).await.into(),
             Step::StopRollout { deployment } => stop_rollout::stop(self.clients, deployment).await.into(),
             Step::Scale { part, expected, desired } => self.scale(*part, *expected, *desired).await.into(),
-            Step::SetPriorities { .. }
-            | Step::DeleteRule { .. }
-            | Step::DeleteTargetGroup { .. }
-            | Step::DeleteService { .. }
-            | Step::RunTask(_)
-            | Step::StartScan { .. }
-            | Step::Deregister { .. } => unplanned(step),
+            Step::SetPriorities { listener, moves } => {
+                priorities::set(self.clients, listener, moves).await.into()
+            }
+            Step::SetTargetGroup { group, name, health, deregistration_delay_secs } => {
+                target_group::set(self.clients, group, name, health.as_ref(), *deregistration_delay_secs)
+                    .await
+                    .into()
+            }
+            Step::DeleteRule { expected } => delete::rule(self.clients, self.key, expected).await.into(),
+            Step::DeleteTargetGroup { group } => {
+                delete::target_group(self.clients, self.key, group).await.into()
+            }
+            Step::DeleteService { part } => delete::service(self.clients, self.key, *part).await.into(),
+            Step::RunTask(_) | Step::StartScan { .. } | Step::Deregister { .. } => unplanned(step),
         }
     }
 

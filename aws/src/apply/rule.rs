@@ -108,9 +108,37 @@ fn does(rule: &Rule, action: &Action) -> bool {
     sorted(&rule.forwards) == sorted(&action.forwards) && rule.stickiness_secs == action.stickiness_secs
 }
 
+/// Changes the rule, then its tags.
+pub(super) async fn modify(
+    clients: &Clients,
+    expected: &Rule,
+    change: &RuleChange,
+    action: Option<&Action>,
+) -> StepOutcome {
+    let only_tags = change.conditions.is_none() && action.is_none() && change.rewrites.is_none();
+    let outcome =
+        if only_tags { StepOutcome::Done } else { modify_rule(clients, expected, change, action).await };
+    if change.tags.is_empty() || !outcome.goes_on() {
+        return outcome;
+    }
+    // Adding a tag again changes nothing, so that the SDK may try again.
+    let sent = clients
+        .elb
+        .add_tags()
+        .resource_arns(expected.arn.as_str())
+        .set_tags(Some(elb_tags(&change.tags)))
+        .send()
+        .await;
+    match sent.map_err(|error| Failure::new("elasticloadbalancing:AddTags", &error)) {
+        Ok(_) => outcome,
+        Err(failure) if failure.is("RuleNotFound") => stale(expected, "no such rule".to_owned()),
+        Err(failure) => refused(&format!("tagging rule {}", expected.arn), &failure),
+    }
+}
+
 /// Changes the rule. ModifyRule has no conditional write, so the rule is looked at first:
 /// the window in which a person's change could be lost is one call wide.
-pub(super) async fn modify(
+async fn modify_rule(
     clients: &Clients,
     expected: &Rule,
     change: &RuleChange,

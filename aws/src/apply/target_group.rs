@@ -9,6 +9,7 @@ use windlass_shared::deploy::plan::{StepOutcome, TargetGroupSpec};
 use windlass_shared::facts::FailureKind;
 use windlass_shared::id::{ServiceKey, TargetGroupArn};
 use windlass_shared::names::TAG_SERVICE;
+use windlass_shared::spec::HealthSpec;
 
 use super::outcome::{refused, unseen};
 use super::{Did, Product};
@@ -77,6 +78,44 @@ async fn ours(clients: &Clients, key: &ServiceKey, name: &str) -> Result<Option<
     let tags = route::tags_of(&clients.elb, vec![group.arn.to_string()]).await?;
     let tag = tags.get(group.arn.as_str()).and_then(|tags| tags.get(TAG_SERVICE));
     Ok((tag == Some(&key.to_string())).then_some(group.arn))
+}
+
+/// Gives a group that is there the health check and the delay that the spec says.
+pub(super) async fn set(
+    clients: &Clients,
+    group: &TargetGroupArn,
+    name: &str,
+    health: Option<&HealthSpec>,
+    delay: Option<u32>,
+) -> StepOutcome {
+    if let Some(health) = health
+        && let Err(failure) = set_health(clients, group, health).await
+    {
+        return refused(&format!("setting the health check of {name}"), &failure);
+    }
+    match delay {
+        Some(secs) => match set_delay(clients, group, secs).await {
+            Ok(()) => StepOutcome::Done,
+            Err(failure) => refused(&format!("setting {DELAY} of {name}"), &failure),
+        },
+        None => StepOutcome::Done,
+    }
+}
+
+async fn set_health(clients: &Clients, group: &TargetGroupArn, health: &HealthSpec) -> Result<(), Failure> {
+    let sent = clients
+        .elb
+        .modify_target_group()
+        .target_group_arn(group.as_str())
+        .health_check_path(&health.path)
+        .health_check_interval_seconds(int(health.interval_secs))
+        .health_check_timeout_seconds(int(health.timeout_secs))
+        .healthy_threshold_count(int(health.healthy_threshold))
+        .unhealthy_threshold_count(int(health.unhealthy_threshold))
+        .matcher(Matcher::builder().http_code(&health.matcher).build())
+        .send()
+        .await;
+    sent.map(drop).map_err(|error| Failure::new("elasticloadbalancing:ModifyTargetGroup", &error))
 }
 
 /// Setting it again changes nothing, so that the SDK may try again.

@@ -32,6 +32,7 @@ pub(crate) mod rounds;
 pub(crate) mod route;
 pub(crate) mod service;
 mod shelf;
+pub(crate) mod surroundings;
 pub(crate) mod under_way;
 
 use std::future::Future;
@@ -49,6 +50,7 @@ use self::shelf::{Reading, Shelf};
 use crate::{Clients, Clock, Ledger};
 
 pub use parameter::{delete_parameter, parameter, parameters, put_parameter};
+pub use surroundings::listener_rules;
 
 /// Images' contents that are kept: a few hundred bytes each.
 const CONTENTS: usize = 64;

@@ -21,7 +21,7 @@ use super::content::Depth;
 use super::convert::fact;
 use super::repository::{self, ImageQuery};
 use super::route::Second;
-use super::{Hints, Observer, alarms, parameter, route, service, under_way};
+use super::{Hints, Observer, alarms, parameter, route, service, surroundings, under_way};
 use crate::lossless::describe_task_definition;
 
 /// All facts but the cluster.
@@ -342,7 +342,8 @@ impl Reader<'_> {
         early: Option<(ListenerArn, route::Early)>,
     ) -> Fact<RouteFacts> {
         let elb = &self.observer.clients().elb;
-        let Some(spec) = wanted.and_then(|wanted| wanted.spec.route.as_ref()) else { return Fact::NotAsked };
+        let Some(wanted) = wanted else { return Fact::NotAsked };
+        let Some(spec) = wanted.spec.route.as_ref() else { return Box::pin(self.former_route(early)).await };
         let Some(listener) = spec.listener.as_ref().or(settings.listener.as_ref()) else {
             return Fact::NotAsked;
         };
@@ -353,11 +354,30 @@ impl Reader<'_> {
             Some((asked, early)) if asked == *listener => early,
             _ => Box::pin(route::early(elb, self.key, listener, self.led.route.as_ref())).await,
         };
-        let by_strategy = wanted.is_some_and(|wanted| wanted.spec.has_two_groups());
+        let by_strategy = wanted.spec.has_two_groups();
         let begun = self.row.state.in_flight.as_ref();
         let in_flight = begun.is_some_and(|begun| begun.manner != Manner::Rolling);
         let second = if by_strategy || in_flight { Second::Wanted } else { Second::WhereItLeads };
-        route::complete(elb, self.key, early, second).await
+        let facts = Box::pin(route::complete(elb, self.key, early, second)).await;
+        let state = &self.row.state;
+        let settled = state.settled.as_ref().is_some_and(|settled| settled.spec == wanted.spec.fingerprint());
+        let attributes = if settled && !state.unfinished {
+            surroundings::Attributes::AsSettled
+        } else {
+            surroundings::Attributes::MayDiffer
+        };
+        Box::pin(surroundings::add(elb, self.key, spec, attributes, facts)).await
+    }
+
+    /// A route that the spec no longer has: its rules are to be parked.
+    async fn former_route(&self, early: Option<(ListenerArn, route::Early)>) -> Fact<RouteFacts> {
+        match early {
+            Some((_, early)) => {
+                let elb = &self.observer.clients().elb;
+                Box::pin(route::complete(elb, self.key, early, Second::WhereItLeads)).await
+            }
+            None => Fact::NotAsked,
+        }
     }
 
     // ── the rollout in flight ───────────────────────────────────────────────────────

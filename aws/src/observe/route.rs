@@ -6,11 +6,13 @@ use aws_sdk_elasticloadbalancingv2::types::{
     ActionTypeEnum, RuleCondition, RuleTransform, TargetHealthStateEnum,
 };
 use futures::join;
-use windlass_shared::facts::{Fact, RouteFacts, Rule, RuleConditions, TargetGroup, TargetHealth, Unreadable};
+use windlass_shared::facts::{
+    Fact, RouteFacts, Rule, RuleConditions, Tagged, TargetGroup, TargetHealth, Unreadable,
+};
 use windlass_shared::id::{ListenerArn, RuleArn, ServiceKey, TargetGroupArn};
 use windlass_shared::ledger::RouteHint;
 use windlass_shared::names;
-use windlass_shared::spec::{Rewrite, RewriteOf};
+use windlass_shared::spec::{HealthSpec, Rewrite, RewriteOf};
 
 use super::convert::{count, elb_tags, fact, text};
 use crate::error::Failure;
@@ -18,7 +20,7 @@ use crate::error::Failure;
 /// DescribeTags' limit.
 const TAGS: usize = 20;
 
-type Elb = aws_sdk_elasticloadbalancingv2::Client;
+pub(crate) type Elb = aws_sdk_elasticloadbalancingv2::Client;
 type Tags = BTreeMap<String, BTreeMap<String, String>>;
 
 /// What was read at once, before it was known whether the hints were right.
@@ -144,6 +146,9 @@ pub(crate) async fn complete(elb: &Elb, key: &ServiceKey, early: Early, second: 
         health: health_fact(health, found.as_ref()),
         second_group: second_group.map_or(Fact::NotAsked, |group| fact(tagged(group), describing)),
         second_health: health_fact(second_health, second_found.as_ref()),
+        tagged: Tagged::Own,
+        usage: Fact::NotAsked,
+        neighbours: BTreeMap::new(),
         listener,
     })
 }
@@ -364,8 +369,22 @@ fn group(group: &aws_sdk_elasticloadbalancingv2::types::TargetGroup) -> TargetGr
         arn: TargetGroupArn::new(text(group.target_group_arn())),
         name: text(group.target_group_name()),
         load_balancers: group.load_balancer_arns().to_vec(),
+        check: check(group),
+        deregistration_delay_secs: None,
         tags: BTreeMap::new(),
     }
+}
+
+/// The health check, where it is one of HTTP.
+fn check(group: &aws_sdk_elasticloadbalancingv2::types::TargetGroup) -> Option<HealthSpec> {
+    Some(HealthSpec {
+        path: group.health_check_path()?.to_owned(),
+        matcher: group.matcher()?.http_code()?.to_owned(),
+        interval_secs: count(group.health_check_interval_seconds()?),
+        timeout_secs: count(group.health_check_timeout_seconds()?),
+        healthy_threshold: count(group.healthy_threshold_count()?),
+        unhealthy_threshold: count(group.unhealthy_threshold_count()?),
+    })
 }
 
 /// The tags of rules and groups, by ARN. One that vanished in between has none.
@@ -385,7 +404,7 @@ pub(crate) async fn tags_of(elb: &Elb, arns: Vec<String>) -> Result<Tags, Failur
 }
 
 /// How many of a group's targets are healthy. Draining ones are on their way out.
-async fn target_health(elb: &Elb, group: &TargetGroupArn) -> Result<TargetHealth, Failure> {
+pub(crate) async fn target_health(elb: &Elb, group: &TargetGroupArn) -> Result<TargetHealth, Failure> {
     let sent = elb.describe_target_health().target_group_arn(group.as_str()).send().await;
     let described =
         sent.map_err(|error| Failure::new("elasticloadbalancing:DescribeTargetHealth", &error))?;

@@ -8,10 +8,10 @@ use windlass_aws::observe;
 use windlass_shared::facts::Fact;
 use windlass_shared::id::ServiceKey;
 use windlass_shared::spec::{
-    ClusterSpec, ServiceSpec, cluster_parameter_name, is_of_cluster, parameter_name,
+    ClusterSpec, RouteSpec, ServiceSpec, cluster_parameter_name, is_of_cluster, parameter_name,
 };
 
-use super::files;
+use super::{files, rival};
 use crate::account::Account;
 use crate::exit::Exit;
 use crate::failure::{HintExt as _, Result};
@@ -44,6 +44,8 @@ struct Spec {
     /// `cluster/service`, or the cluster alone.
     name: String,
     parameter: String,
+    /// A service's route, where it has one.
+    route: Option<(ServiceKey, RouteSpec)>,
     text: String,
 }
 
@@ -56,10 +58,17 @@ pub(super) async fn apply(account: &Account, paths: &[PathBuf], output: Output) 
             Err(refused) => return refuse(path, &refused, output),
         }
     }
+    let routes: Vec<_> = specs.iter().filter_map(|spec| spec.route.clone()).collect();
+    let services: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
+    for (spec, (key, route)) in specs.iter().filter_map(|spec| Some((spec, spec.route.as_ref()?))) {
+        if let Some(refused) = rival::rival(account, key, route, &routes, &services).await? {
+            return refuse(Path::new(&spec.file), &refused, output);
+        }
+    }
     let mut applied = Vec::new();
     for spec in specs {
         let (became, version) = put(account, &spec).await?;
-        let Spec { file, name, parameter, text: _ } = spec;
+        let Spec { file, name, parameter, route: _, text: _ } = spec;
         applied.push(Applied { file, service: name, parameter, became, version });
     }
     output.data(&serde_json::json!({ "applied": applied }), || {
@@ -101,7 +110,9 @@ fn read(account: &Account, path: &Path) -> Result<std::result::Result<Spec, Stri
     };
     let key = ServiceKey { cluster, service };
     let text = fitting(&file, text, || spec.canonical())?;
-    Ok(Ok(Spec { file, name: key.to_string(), parameter: parameter_name(&key), text }))
+    let (name, parameter) = (key.to_string(), parameter_name(&key));
+    let route = spec.route.map(|route| (key, route));
+    Ok(Ok(Spec { file, name, parameter, route, text }))
 }
 
 /// A cluster's own file.
@@ -114,7 +125,7 @@ fn cluster(account: &Account, file: String, text: String) -> Result<std::result:
         return Ok(Err("names no cluster: add `cluster: NAME`, or give --cluster".to_owned()));
     };
     let text = fitting(&file, text, || spec.canonical())?;
-    Ok(Ok(Spec { file, name: name.to_string(), parameter: cluster_parameter_name(&name), text }))
+    Ok(Ok(Spec { file, name: name.to_string(), parameter: cluster_parameter_name(&name), route: None, text }))
 }
 
 /// With its comments where there is room, without them where there is not.

@@ -10,6 +10,8 @@ pub(crate) mod local;
 mod look;
 mod people;
 mod plan;
+mod retire;
+mod rival;
 mod rollback;
 mod spec;
 mod status;
@@ -69,6 +71,7 @@ async fn with_account(command: Command, account: &Account, output: Output) -> Re
             rollback::answer(account, &service, false, reason, output).await
         }
         Command::Images { services, in_use: _ } => images::images(account, &services, output).await,
+        Command::Retire { service, yes } => Box::pin(retire::retire(account, &service, yes, output)).await,
         // Run above, without an account.
         Command::Spec(_) | Command::Event { .. } | Command::Local(_) | Command::Demo(_) => Ok(Exit::Usage),
     }

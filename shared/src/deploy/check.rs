@@ -5,12 +5,12 @@
 
 mod weights;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::plan::{AdvancedBalancing, InFlightChange, Part, Plan, RuleAction, RuleChange, Step};
 use super::route;
 use crate::facts::{Fact, LiveService, RouteFacts, Rule, ServiceFacts};
-use crate::id::{ContainerName, ImageDigest, ServiceKey, TargetGroupArn};
+use crate::id::{ContainerName, ImageDigest, RuleArn, ServiceKey, TargetGroupArn};
 use crate::ledger::{InFlight, ServiceRow, StopScope};
 use crate::task_definition::{READ_ONLY, TaskDefinition};
 
@@ -91,12 +91,13 @@ pub fn check(plan: &Plan, facts: &ServiceFacts, row: &ServiceRow) -> Vec<Violati
                 registers(content, digest, replaces.is_some(), facts, &mut broken);
             }
             Step::CreateRule { priority, parked, action, .. } => {
-                creates_rule(at, *priority, *parked, action, facts, &mut broken);
+                creates_rule(plan, at, *priority, *parked, action, facts, &mut broken);
             }
             Step::ModifyRule { expected, change } => sets_rule(at, expected, change, facts, &mut broken),
+            Step::SetPriorities { .. } => sets_priorities(plan, at, facts, &mut broken),
             Step::CreateTargetGroup(_)
-            | Step::SetPriorities { .. }
             | Step::DeleteRule { .. }
+            | Step::SetTargetGroup { .. }
             | Step::DeleteTargetGroup { .. }
             | Step::CreateService(_)
             | Step::UpdateService { .. }
@@ -263,6 +264,7 @@ fn used(step: &Step) -> Vec<&str> {
         | Step::CreateTargetGroup(_)
         | Step::SetPriorities { .. }
         | Step::DeleteRule { .. }
+        | Step::SetTargetGroup { .. }
         | Step::DeleteTargetGroup { .. }
         | Step::Scale { .. }
         | Step::DeleteService { .. }
@@ -292,6 +294,7 @@ fn tagged(at: usize, step: &Step, broken: &mut Vec<Violation>) {
         | Step::ModifyRule { .. }
         | Step::SetPriorities { .. }
         | Step::DeleteRule { .. }
+        | Step::SetTargetGroup { .. }
         | Step::DeleteTargetGroup { .. }
         | Step::UpdateService { .. }
         | Step::Scale { .. }
@@ -308,6 +311,7 @@ fn tagged(at: usize, step: &Step, broken: &mut Vec<Violation>) {
 }
 
 fn creates_rule(
+    plan: &Plan,
     at: usize,
     priority: u32,
     parked: bool,
@@ -316,7 +320,7 @@ fn creates_rule(
     broken: &mut Vec<Violation>,
 ) {
     let Some(route) = facts.route.known() else { return broken.push(Violation::NotOurs(at)) };
-    if route.rules.iter().any(|rule| rule.priority == Some(priority)) {
+    if priorities_before(plan, at, route).values().any(|there| *there == priority) {
         broken.push(Violation::PriorityTaken(at, priority));
     }
     let led = action.forwards.iter().filter_map(|forward| match &forward.group {
@@ -341,6 +345,36 @@ fn leads_where_requests_go(action: &RuleAction, route: &RouteFacts, key: &Servic
         }
         super::plan::Made::ByThisPlan(_) => false,
     })
+}
+
+/// The listener's priorities as they are before step `at`.
+fn priorities_before<'f>(plan: &'f Plan, at: usize, route: &'f RouteFacts) -> BTreeMap<&'f RuleArn, u32> {
+    let mut there: BTreeMap<&RuleArn, u32> =
+        route.rules.iter().filter_map(|rule| Some((&rule.arn, rule.priority?))).collect();
+    for step in &plan.steps[..at] {
+        if let Step::SetPriorities { moves, .. } = step {
+            there.extend(moves.iter().map(|moved| (&moved.rule, moved.to)));
+        }
+    }
+    there
+}
+
+/// Only rules that carry our tag move, and no two end at one priority.
+fn sets_priorities(plan: &Plan, at: usize, facts: &ServiceFacts, broken: &mut Vec<Violation>) {
+    let Some(route) = facts.route.known() else { return broken.push(Violation::NotOurs(at)) };
+    let Some(Step::SetPriorities { moves, .. }) = plan.steps.get(at) else { return };
+    let is_ours = |arn: &RuleArn| {
+        route.rules.iter().any(|rule| rule.arn == *arn && rule.tags.contains_key("windlass:service"))
+    };
+    if !moves.iter().all(|moved| is_ours(&moved.rule)) {
+        broken.push(Violation::NotOurs(at));
+    }
+    let mut seen = BTreeSet::new();
+    for priority in priorities_before(plan, at + 1, route).into_values() {
+        if !seen.insert(priority) {
+            broken.push(Violation::PriorityTaken(at, priority));
+        }
+    }
 }
 
 fn sets_rule(

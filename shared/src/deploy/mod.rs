@@ -10,6 +10,7 @@
 //! | [`desired`] | the task definition that is wanted |
 //! | [`route`] | the service's rule, its priority, and how it waits |
 //! | [`canary`] | the numbers of Windlass's own canary: tasks and weights |
+//! | [`retire`] | what goes, and in which order, once nobody wants it |
 //! | [`plan`] | the result: steps, report, what the ledger is to remember |
 //! | [`report`] | each "no" with its reason |
 //! | [`check()`] | the judge, who does not know how the plan was made |
@@ -26,6 +27,7 @@ pub mod planner;
 pub mod record;
 pub mod render;
 pub mod report;
+pub mod retire;
 pub mod rollback;
 pub mod rollout;
 pub mod route;

@@ -169,6 +169,17 @@ pub enum Step {
         /// The rule as the plan saw it.
         expected: Box<Rule>,
     },
+    /// Give a target group of ours the health check and the delay that the spec says.
+    SetTargetGroup {
+        /// The group.
+        group: TargetGroupArn,
+        /// Its name.
+        name: String,
+        /// The health check from now on, where it differs.
+        health: Option<HealthSpec>,
+        /// The deregistration delay from now on, where it differs.
+        deregistration_delay_secs: Option<u32>,
+    },
     /// Take a target group of ours away, which no rule uses any more.
     DeleteTargetGroup {
         /// The group.
@@ -244,6 +255,9 @@ pub enum Step {
 pub struct PriorityMove {
     /// The rule.
     pub rule: RuleArn,
+    /// Whose it is and what it matches, for people.
+    #[serde(default)]
+    pub whose: String,
     /// As the plan saw it.
     pub from: u32,
     /// From now on.
@@ -284,6 +298,9 @@ pub struct RuleChange {
     pub action: Option<RuleAction>,
     /// Rewrites; empty takes them away.
     pub rewrites: Option<Vec<Rewrite>>,
+    /// Tags that it gets beside those that it has.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
 }
 
 /// A task that runs before a rollout.

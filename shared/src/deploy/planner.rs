@@ -24,7 +24,8 @@ use std::collections::BTreeMap;
 use self::canary::Strays;
 use super::explain;
 use super::plan::{InFlightChange, LedgerChange, Plan, Step};
-use super::report::Note;
+use super::report::{Note, RouteNote};
+use super::retire::is_left_over;
 use super::rollout::{self, Standing};
 use super::settings::Settings;
 use super::wanted::{self, Wanted};
@@ -301,7 +302,19 @@ impl<'a> Planner<'a> {
                 self.repository = Some(wanted.spec.image.repository.clone());
                 Ok(wanted)
             }
-            Err(note) => self.refuse(*note),
+            Err(note) => {
+                self.unwanted(&note);
+                self.refuse(*note)
+            }
+        }
+    }
+
+    /// Nobody wants it, and what Windlass made for it runs: that is told, and left to people.
+    fn unwanted(&mut self, why: &Note) {
+        let Some(service) = self.facts.service.known() else { return };
+        if matches!(why, Note::NotTracked { .. }) && is_left_over(service, &self.facts.key) {
+            let note = RouteNote::Unwanted { service: self.facts.key.clone(), running: service.running };
+            self.notes.push(Note::Route(note));
         }
     }
 

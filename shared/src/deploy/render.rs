@@ -6,8 +6,9 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::plan::{InFlightChange, Made, Part, Plan, RuleChange, Step};
+use super::plan::{Forward, InFlightChange, Made, Part, Plan, RuleAction, RuleChange, Step};
 use crate::facts::{Rule, RuleConditions};
+use crate::spec::{Rewrite, RewriteOf};
 use crate::task_definition::TaskDefinition;
 
 impl fmt::Display for Plan {
@@ -56,20 +57,39 @@ impl fmt::Display for Step {
                     group.name, group.target_type, group.port, group.health.path
                 )
             }
-            Self::CreateRule { priority, conditions, parked: false, .. } => {
-                write!(f, "create rule {priority}: {conditions}")
+            Self::CreateRule { priority, conditions, action, rewrites, parked: false, .. } => {
+                write!(f, "create rule {priority}: {conditions} → {}", leads(action))?;
+                rewrites.iter().try_for_each(|rewrite| write!(f, "; rewrites {}", rewrite_words(rewrite)))
             }
             Self::CreateRule { priority, .. } => {
                 write!(f, "create rule {priority}, parked until a target is healthy")
             }
             Self::ModifyRule { expected, change } => modify_rule(f, expected, change),
             Self::SetPriorities { moves, .. } => {
-                let moves: Vec<String> =
-                    moves.iter().map(|moved| format!("{} → {}", moved.from, moved.to)).collect();
+                let moves: Vec<String> = moves
+                    .iter()
+                    .map(|moved| format!("{} {} → {}", moved.whose, moved.from, moved.to))
+                    .collect();
                 write!(f, "move rules: {}", moves.join(", "))
             }
             Self::DeleteRule { expected } => {
                 write!(f, "delete rule {}: {}", expected.priority.unwrap_or_default(), expected.conditions)
+            }
+            Self::SetTargetGroup { name, health, deregistration_delay_secs, .. } => {
+                write!(f, "set target group {name}:")?;
+                if let Some(health) = health {
+                    write!(
+                        f,
+                        " health check {} every {} s ({}), healthy after {}, unhealthy after {};",
+                        health.path,
+                        health.interval_secs,
+                        health.matcher,
+                        health.healthy_threshold,
+                        health.unhealthy_threshold
+                    )?;
+                }
+                deregistration_delay_secs
+                    .map_or(Ok(()), |delay| write!(f, " deregistration delay {delay} s;"))
             }
             Self::DeleteTargetGroup { group } => write!(f, "delete target group {group}"),
             Self::Scale { part, expected, desired } => {
@@ -118,19 +138,46 @@ fn modify_rule(f: &mut fmt::Formatter<'_>, rule: &Rule, change: &RuleChange) -> 
         write!(f, " {} → {conditions};", rule.conditions)?;
     }
     if let Some(action) = &change.action {
-        let group = |arn: &str| arn.rsplit('/').nth(1).unwrap_or(arn).to_owned();
-        let before = rule.forwards.iter().map(|(arn, weight)| format!("{} {weight}", group(arn.as_str())));
-        let after = action.forwards.iter().map(|forward| match &forward.group {
-            Made::Already(arn) => format!("{} {}", group(arn.as_str()), forward.weight),
-            Made::ByThisPlan(name) => format!("{name} {}", forward.weight),
-        });
-        let (before, after): (Vec<_>, Vec<_>) = (before.collect(), after.collect());
-        write!(f, " forwards {} → {};", before.join(", "), after.join(", "))?;
+        let forwards = rule.forwards.iter();
+        let now = RuleAction {
+            forwards: forwards
+                .map(|(group, weight)| Forward { group: Made::Already(group.clone()), weight: *weight })
+                .collect(),
+            stickiness_secs: rule.stickiness_secs,
+        };
+        write!(f, " forwards {} → {};", leads(&now), leads(action))?;
     }
     if let Some(rewrites) = &change.rewrites {
-        write!(f, " {} rewrite(s);", rewrites.len())?;
+        let words = |rewrites: &[Rewrite]| match rewrites {
+            [] => "none".to_owned(),
+            some => some.iter().map(rewrite_words).collect::<Vec<_>>().join(", "),
+        };
+        write!(f, " rewrites {} → {};", words(&rule.rewrites), words(rewrites))?;
+    }
+    for (tag, value) in &change.tags {
+        let now = rule.tags.get(tag).map_or("(nothing)", String::as_str);
+        write!(f, " tag {tag} {now} → {value};")?;
     }
     Ok(())
+}
+
+/// `shop-1a2b3c4d 90, shop-canary-5e6f7a8b 10, sticky for 60 s`.
+fn leads(action: &RuleAction) -> String {
+    let group = |arn: &str| arn.rsplit('/').nth(1).unwrap_or(arn).to_owned();
+    let forwards = action.forwards.iter().map(|forward| match &forward.group {
+        Made::Already(arn) => format!("{} {}", group(arn.as_str()), forward.weight),
+        Made::ByThisPlan(name) => format!("{name} {}", forward.weight),
+    });
+    let sticky = action.stickiness_secs.map(|secs| format!("sticky for {secs} s"));
+    forwards.chain(sticky).collect::<Vec<_>>().join(", ")
+}
+
+fn rewrite_words(rewrite: &Rewrite) -> String {
+    let of = match rewrite.of {
+        RewriteOf::Url => "url",
+        RewriteOf::Host => "host",
+    };
+    format!("{of} {} to {}", rewrite.regex, rewrite.replace)
 }
 
 fn made(arn: &Made<crate::id::TaskDefinitionArn>) -> &str {

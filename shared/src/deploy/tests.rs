@@ -7,5 +7,6 @@ mod gates;
 mod native;
 mod pushing;
 mod rolling;
+mod routing;
 mod sweeping;
 mod world;

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use super::retire::is_left_over;
 use super::rollback;
 use super::settings::Settings;
 use super::wanted::wanted;
@@ -33,6 +34,18 @@ pub enum Triage {
 /// services from labels) nothing more: their spec stands in the image, so they are judged
 /// by what the last pass settled.
 pub fn triage(facts: &ServiceFacts, row: Option<&ServiceRow>, settings: &Settings, now: Timestamp) -> Triage {
+    let verdict = judge(facts, row, settings, now);
+    let service = facts.service.known();
+    match verdict {
+        // A pass has told that nobody wants it any more; people still see it.
+        Triage::NotOurs if row.is_some() && service.is_some_and(|it| is_left_over(it, &facts.key)) => {
+            Triage::Quiet
+        }
+        other => other,
+    }
+}
+
+fn judge(facts: &ServiceFacts, row: Option<&ServiceRow>, settings: &Settings, now: Timestamp) -> Triage {
     let Some(row) = row else { return unseen(facts, settings) };
     if row.rung > row.answered {
         return Triage::Pass("a ring was not answered");

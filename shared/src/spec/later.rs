@@ -1,6 +1,6 @@
 //! Which sections this version checks but does not act on yet.
 
-use super::{RolloutSpec, RouteSpec, ServiceSpec};
+use super::{RolloutSpec, ServiceSpec};
 
 /// The one section that is not about safety: without it a service keeps its tasks.
 const SCALING: &str = "scaling";
@@ -16,7 +16,7 @@ impl ServiceSpec {
             task: _,
             desired: _,
             network: _,
-            route,
+            route: _,
             rollout,
             verify: _,
             pre_deploy,
@@ -32,8 +32,7 @@ impl ServiceSpec {
             (SCALING, scaling.is_some()),
         ];
         let rollout = rollout.iter().flat_map(later_of_rollout);
-        let route = route.iter().flat_map(later_of_route);
-        rollout.chain(route).chain(sections).filter_map(|(name, used)| used.then_some(name)).collect()
+        rollout.chain(sections).filter_map(|(name, used)| used.then_some(name)).collect()
     }
 
     /// Those of [`Self::later_sections`] that promise safety: a rollout without them is not
@@ -63,30 +62,6 @@ fn later_of_rollout(rollout: &RolloutSpec) -> [(&'static str, bool); 0] {
     []
 }
 
-fn later_of_route(route: &RouteSpec) -> [(&'static str, bool); 4] {
-    let RouteSpec {
-        listener: _,
-        paths: _,
-        hosts: _,
-        headers: _,
-        methods: _,
-        query: _,
-        health: _,
-        deregistration_delay_secs: _,
-        priority: _,
-        rules,
-        rewrites,
-        weights,
-        stickiness,
-    } = route;
-    [
-        ("route.rules", !rules.is_empty()),
-        ("route.rewrites", !rewrites.is_empty()),
-        ("route.weights", !weights.is_empty()),
-        ("route.stickiness", stickiness.is_some()),
-    ]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,10 +69,6 @@ mod tests {
     #[test]
     fn each_section_that_waits_for_a_later_version_is_named_and_all_but_scaling_refuse() {
         for (section, yaml) in [
-            ("route.rules", "route: {paths: [/a], rules: [{paths: [/b]}]}"),
-            ("route.rewrites", "route: {paths: [/a], rewrites: [{of: url, regex: a, replace: b}]}"),
-            ("route.weights", "route: {paths: [/a], weights: {b: 1}}"),
-            ("route.stickiness", "route: {paths: [/a], stickiness: {duration_secs: 60}}"),
             ("pre_deploy", "pre_deploy: {command: [migrate]}"),
             ("scan", "scan: {max_severity: medium}"),
             ("after", "after: {service: staging/shop}"),
@@ -137,7 +108,7 @@ mod tests {
     #[test]
     fn what_this_version_does_act_on_is_not_named() {
         let all = "image: {repository: shop}\ndesired: 2\ntask: {cpu: 256, memory: 512, port: 80}\n\
-                   route: {paths: [/a], priority: 7}\n\
+                   route: {paths: [/a], priority: 7, rules: [{paths: [/b]}], stickiness: {duration_secs: 60}}\n\
                    rollout: {strategy: rolling, bake_minutes: 0, alarms: [a], min_healthy_percent: 50}";
         assert_eq!(ServiceSpec::parse(all).unwrap().later_sections(), Vec::<&str>::new());
     }

@@ -61,7 +61,8 @@ pub struct RouteSpec {
     /// Rewrites before the request is forwarded; at most one of each kind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rewrites: Vec<Rewrite>,
-    /// An experiment: other services that share these requests, by weight (0 to 999).
+    /// An experiment: other services of the cluster that share these requests, by weight
+    /// (0 to 999). The service itself has weight 100: `{next: 25}` gives `next` a fifth.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub weights: BTreeMap<ServiceName, u32>,
     /// Whether a client stays with the target group it first got.
@@ -310,17 +311,21 @@ impl RouteSpec {
 }
 
 impl RouteRule {
-    fn check_into(&self, checks: &mut Checks) {
-        let Self { paths, hosts, headers, methods, query, priority, rewrites } = self;
-        let conditions = RuleConditions {
-            hosts: hosts.clone(),
-            paths: paths.clone(),
-            headers: headers.clone(),
-            methods: methods.clone(),
-            query: query.clone(),
+    /// The rule's conditions as facts have them.
+    pub fn conditions(&self) -> RuleConditions {
+        RuleConditions {
+            hosts: self.hosts.clone(),
+            paths: self.paths.clone(),
+            headers: self.headers.clone(),
+            methods: self.methods.clone(),
+            query: self.query.clone(),
             other: Vec::new(),
-        };
-        check_conditions(&conditions, checks);
+        }
+    }
+
+    fn check_into(&self, checks: &mut Checks) {
+        let Self { paths: _, hosts: _, headers: _, methods: _, query: _, priority, rewrites } = self;
+        check_conditions(&self.conditions(), checks);
         check_priority(*priority, checks);
         check_rewrites(rewrites, checks);
     }

@@ -30,6 +30,7 @@ mod conditions;
 mod front;
 mod health;
 mod input;
+mod limits;
 mod listeners;
 mod load_balancers;
 mod metrics;
@@ -119,6 +120,7 @@ pub enum Due {
 
 pub(crate) fn handle(world: &mut World, operation: &str, input: &Value) -> Reply {
     match operation {
+        "DescribeAccountLimits" => Ok(limits::describe(&world.elb.quotas)),
         "CreateLoadBalancer" => load_balancers::create(world, input),
         "DescribeLoadBalancers" => load_balancers::describe(world, input),
         "DeleteLoadBalancer" => load_balancers::delete(world, input),

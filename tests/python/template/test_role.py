@@ -12,6 +12,9 @@ SERVICES = {"cloudwatch": "cloudwatch", "ecs": "ecs", "ecr": "ecr", "elasticload
 
 # Made by `windlass` with a person's own credentials, never by the function.
 BY_PEOPLE = {
+    "ecs:DeleteService": "windlass retire",
+    "elasticloadbalancing:DeleteRule": "windlass retire",
+    "elasticloadbalancing:DeleteTargetGroup": "windlass retire",
     "ssm:DeleteParameter": "a person, who takes a spec away",
     "ssm:PutParameter": "windlass apply",
 }
@@ -19,7 +22,6 @@ BY_PEOPLE = {
 # Allowed without a call of that name: AWS asks for them beside another action, or does them for the function.
 IMPLIED = {
     "ecs:TagResource": "CreateService and RegisterTaskDefinition with tags",
-    "elasticloadbalancing:AddTags": "CreateRule and CreateTargetGroup with tags",
     "iam:PassRole": "RegisterTaskDefinition with roles, UpdateService with the role that ECS shifts requests in",
     "logs:CreateLogStream": "Lambda, in the function's name",
     "logs:PutLogEvents": "Lambda, in the function's name",
@@ -64,7 +66,7 @@ def called(is_of):
 
 
 # Names that two services have: which one it is that `aws` calls.
-AMBIGUOUS = {"ecr:TagResource", "ecs:TagResource", "events:TagResource", "dynamodb:TagResource"}
+AMBIGUOUS = {"events:DeleteRule", "ecr:TagResource", "ecs:TagResource", "events:TagResource", "dynamodb:TagResource"}
 
 
 def is_of_verify(path):

@@ -16,6 +16,7 @@ mod refusals;
 mod releases_that_fail;
 mod rollback;
 mod rollback_strategies;
+mod routes;
 mod simulation;
 mod stage;
 mod strategies;

@@ -8,7 +8,7 @@ use crate::deploy::plan::{
 use crate::deploy::report::Note;
 use crate::deploy::wanted::Wanted;
 use crate::deploy::{desired, route};
-use crate::facts::RouteFacts;
+use crate::facts::{RouteFacts, Rule};
 use crate::id::{TargetGroupArn, TaskDefinitionArn};
 use crate::image::Candidate;
 use crate::ledger::Manner;
@@ -16,7 +16,7 @@ use crate::names;
 use crate::spec::{NetworkMode, RouteSpec, TaskSpec};
 use crate::task_definition::TaskDefinition;
 
-impl Planner<'_> {
+impl<'a> Planner<'a> {
     pub(super) fn create(&mut self, wanted: &Wanted, chosen: &Candidate) -> Result<(), Stop> {
         let spec = &wanted.spec;
         let Some(task) = &spec.task else {
@@ -90,16 +90,18 @@ impl Planner<'_> {
             return self.not_creatable("the spec has a route and its `task` has no port");
         };
         let facts = self.route_facts(route)?;
+        let wanted = route::wanted_rules(route);
+        self.no_rival(&wanted, facts)?;
         let group = self.target_group(route, task, port, facts)?;
         let own = match &group.made {
-            Made::Already(arn) => route::own_rule(&facts.rules, arn, &self.facts.key),
-            Made::ByThisPlan(_) => None,
+            Made::Already(arn) => route::own_rules(&facts.rules, arn, &self.facts.key),
+            Made::ByThisPlan(_) => Vec::new(),
         };
-        self.not_taken(route, facts, own)?;
+        let matched = route::matched(wanted, &own);
+        let new = matched.pairs.iter().filter(|(_, rule)| rule.is_none()).count();
+        self.there_is_room(facts, new, usize::from(group.step.is_some()))?;
         let mut steps: Vec<Step> = group.step.into_iter().collect();
-        if own.is_none() {
-            steps.push(self.parked_rule(route, facts, group.made.clone())?);
-        }
+        steps.extend(self.parked_rules(facts, matched.pairs, &group.made)?);
         let container = desired::container(&self.facts.key, task).to_string();
         let load_balancer = CreateLoadBalancer { target_group: group.made, container, port };
         Ok(RouteSteps { steps, load_balancer: Some(load_balancer) })
@@ -141,23 +143,29 @@ impl Planner<'_> {
         Ok(Group { made: Made::ByThisPlan(spec.name.clone()), step: Some(Step::CreateTargetGroup(spec)) })
     }
 
-    fn parked_rule(
+    /// The rules that are not there yet, parked; those that are, a dead pass made.
+    fn parked_rules(
         &mut self,
-        route: &RouteSpec,
-        facts: &RouteFacts,
-        group: Made<TargetGroupArn>,
-    ) -> Result<Step, Stop> {
-        let priority = self.free_priority(route, facts)?;
-        Ok(Step::CreateRule {
-            name: "main".to_owned(),
+        facts: &'a RouteFacts,
+        pairs: Vec<(route::WantedRule, Option<&'a Rule>)>,
+        group: &Made<TargetGroupArn>,
+    ) -> Result<Vec<Step>, Stop> {
+        let (placed, moves) = self.place(facts, pairs)?;
+        let mut steps = Vec::new();
+        if !moves.is_empty() {
+            steps.push(Step::SetPriorities { listener: facts.listener.clone(), moves });
+        }
+        steps.extend(placed.iter().filter(|placed| placed.rule.is_none()).map(|placed| Step::CreateRule {
+            name: placed.wanted.name.clone(),
             listener: facts.listener.clone(),
-            priority,
+            priority: placed.priority,
             conditions: route::parked(&self.facts.key),
-            action: RuleAction::to(group),
-            rewrites: Vec::new(),
+            action: RuleAction::to(group.clone()),
+            rewrites: placed.wanted.rewrites.clone(),
             parked: true,
-            tags: desired::tags(&self.facts.key),
-        })
+            tags: placed.wanted.tags(&self.facts.key),
+        }));
+        Ok(steps)
     }
 }
 

@@ -14,7 +14,7 @@ use crate::ledger::{Answer, CanaryState, InFlight, Judgement, Manner, Order, Out
 
 const SPEC: &str = "
 image: {repository: shop, policy: latest}
-route: {paths: ['/shop/*']}
+route: {paths: ['/shop/*'], stickiness: {duration_secs: 60}}
 rollout: {alarms: [errors], strategy: {canary: {steps: [
   {percent: 2.5, minutes: 10}, {percent: 50, minutes: 60, approval: true}]}}}
 ";
@@ -28,7 +28,14 @@ fn ours() -> BTreeMap<String, String> {
 
 fn group(arn: &str) -> Fact<TargetGroup> {
     let name = arn.split('/').nth(1).unwrap().to_owned();
-    Fact::Known(TargetGroup { arn: arn.into(), name, load_balancers: Vec::new(), tags: ours() })
+    Fact::Known(TargetGroup {
+        arn: arn.into(),
+        name,
+        load_balancers: Vec::new(),
+        check: None,
+        deregistration_delay_secs: None,
+        tags: ours(),
+    })
 }
 
 fn lb(group: &str) -> Vec<ServiceLoadBalancer> {
@@ -67,6 +74,9 @@ fn pushed(spec: &str) -> World {
         health: healthy(10),
         second_group: Fact::Absent,
         second_health: Fact::Absent,
+        tagged: crate::facts::Tagged::All,
+        usage: Fact::NotAsked,
+        neighbours: std::collections::BTreeMap::new(),
     });
     let settled = crate::deploy::plan(&world.facts, &world.row, &world.settings, at(2));
     world.row.state.settled = settled.ledger.settled;
@@ -140,7 +150,7 @@ fn it_begins_beside_the_service_with_weight_0() {
       release: latest bbbbbbbbbbbb (from aaaaaaaaaaaa)
       1. register shop, from shop:7; web: registry.example/shop@sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
       2. create target group shop-canary-aa007201 (instance targets, port 80, health check /)
-      3. modify rule 7: forwards shop-cd08adcc 1 → shop-cd08adcc 999, shop-canary-aa007201 0;
+      3. modify rule 7: forwards shop-cd08adcc 1, sticky for 60 s → shop-cd08adcc 999, shop-canary-aa007201 0, sticky for 60 s;
       4. create its canary with 1 task(s) of the new revision
     ");
 }
@@ -153,7 +163,7 @@ fn healthy_tasks_get_the_share_to_the_tenth_of_a_percent_and_the_stickiness_stay
     main/shop
       canary: step 1 of 2, 2.5 %; until 2026-01-01T01:10:00Z
       release: latest bbbbbbbbbbbb (from aaaaaaaaaaaa)
-      1. modify rule 7: forwards shop-cd08adcc 999, shop-canary-aa007201 0 → shop-cd08adcc 975, shop-canary-aa007201 25;
+      1. modify rule 7: forwards shop-cd08adcc 999, shop-canary-aa007201 0, sticky for 60 s → shop-cd08adcc 975, shop-canary-aa007201 25, sticky for 60 s;
     ");
     let Step::ModifyRule { change, .. } = &plan.steps[0] else { panic!("{plan}") };
     assert_eq!(change.action.as_ref().unwrap().stickiness_secs, Some(60));
@@ -216,7 +226,7 @@ fn a_person_is_asked_and_a_yes_promotes() {
       canary: bbbbbbbbbbbb is given up: ann said no to `let latest (bbbbbbbbbbbb) go on from 50 %`: good; requests go back to the service, then its tasks go
       quarantine: bbbbbbbbbbbb
       release: latest bbbbbbbbbbbb (from aaaaaaaaaaaa)
-      1. modify rule 7: forwards shop-cd08adcc 500, shop-canary-aa007201 500 → shop-cd08adcc 999, shop-canary-aa007201 0;
+      1. modify rule 7: forwards shop-cd08adcc 500, shop-canary-aa007201 500, sticky for 60 s → shop-cd08adcc 999, shop-canary-aa007201 0, sticky for 60 s;
       2. scale its canary: 5 → 0 task(s)
     ");
 }
@@ -229,7 +239,7 @@ fn a_canary_that_lost_its_last_target_gets_no_request_and_its_minutes_count_anew
     main/shop
       canary: its tasks for step 2 of 2 come up: 5 of 5 running, 0 healthy; given up at 2026-01-01T01:30:00Z
       release: latest bbbbbbbbbbbb (from aaaaaaaaaaaa)
-      1. modify rule 7: forwards shop-cd08adcc 500, shop-canary-aa007201 500 → shop-cd08adcc 999, shop-canary-aa007201 0;
+      1. modify rule 7: forwards shop-cd08adcc 500, shop-canary-aa007201 500, sticky for 60 s → shop-cd08adcc 999, shop-canary-aa007201 0, sticky for 60 s;
     ");
     assert_eq!(next(&world).canary.unwrap().since, None);
 }
@@ -242,7 +252,7 @@ fn a_service_that_lost_its_last_target_is_spared_while_its_canary_answers() {
     main/shop
       canary: its tasks for step 2 of 2 come up: 5 of 5 running, 5 healthy
       release: latest bbbbbbbbbbbb (from aaaaaaaaaaaa)
-      1. modify rule 7: forwards shop-cd08adcc 500, shop-canary-aa007201 500 → shop-cd08adcc 0, shop-canary-aa007201 999;
+      1. modify rule 7: forwards shop-cd08adcc 500, shop-canary-aa007201 500, sticky for 60 s → shop-cd08adcc 0, shop-canary-aa007201 999, sticky for 60 s;
     ");
 }
 
@@ -256,7 +266,7 @@ fn an_alarm_gives_it_up_requests_first_and_the_image_is_quarantined() {
       canary: bbbbbbbbbbbb is given up: errors rings; requests go back to the service, then its tasks go
       quarantine: bbbbbbbbbbbb
       release: latest bbbbbbbbbbbb (from aaaaaaaaaaaa)
-      1. modify rule 7: forwards shop-cd08adcc 500, shop-canary-aa007201 500 → shop-cd08adcc 999, shop-canary-aa007201 0;
+      1. modify rule 7: forwards shop-cd08adcc 500, shop-canary-aa007201 500, sticky for 60 s → shop-cd08adcc 999, shop-canary-aa007201 0, sticky for 60 s;
       2. scale its canary: 5 → 0 task(s)
     ");
     // Its end is told once nothing of it is left, even if the alarm is quiet by then.
@@ -271,7 +281,7 @@ fn an_alarm_gives_it_up_requests_first_and_the_image_is_quarantined() {
     main/shop
       quarantined: latest (bbbbbbbbbbbb) failed and is not redeployed by itself (errors rings); push a fixed image, or `windlass release SERVICE sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb`
       ended: bbbbbbbbbbbb rolled back
-      1. modify rule 7: forwards shop-cd08adcc 999, shop-canary-aa007201 0 → shop-cd08adcc 1;
+      1. modify rule 7: forwards shop-cd08adcc 999, shop-canary-aa007201 0, sticky for 60 s → shop-cd08adcc 1, sticky for 60 s;
     ");
     assert_eq!(plan.ledger.ended[0].outcome, Outcome::RolledBack);
 }
@@ -286,7 +296,7 @@ fn nobody_else_answers_so_the_canary_is_not_taken_away_yet() {
       canary: bbbbbbbbbbbb is given up: errors rings; nobody else can answer: it waits for the service's own tasks
       quarantine: bbbbbbbbbbbb
       release: latest bbbbbbbbbbbb (from aaaaaaaaaaaa)
-      1. modify rule 7: forwards shop-cd08adcc 500, shop-canary-aa007201 500 → shop-cd08adcc 0, shop-canary-aa007201 999;
+      1. modify rule 7: forwards shop-cd08adcc 500, shop-canary-aa007201 500, sticky for 60 s → shop-cd08adcc 0, shop-canary-aa007201 999, sticky for 60 s;
     ");
 }
 

@@ -92,22 +92,30 @@ fn sections_that_are_not_acted_on_yet_are_refused_and_not_passed_over() {
     );
 }
 
+/// For the tests of routes.
+pub(super) fn made_of(conditions: RuleConditions, healthy: u32) -> World {
+    made(conditions, healthy)
+}
+
 /// The service of [`SPEC`] was made, and its rule is as `conditions` say.
 fn made(conditions: RuleConditions, healthy: u32) -> World {
     let mut world = World::specified(SPEC);
     let key = world.facts.key.clone();
     world.facts.route = World::empty(SPEC).facts.route;
     let tags = BTreeMap::from([("windlass:service".to_owned(), key.to_string())]);
-    world = world.rule(900, &[]);
+    world = world.rule(48_730, &[]);
     let Fact::Known(facts) = &mut world.facts.route else { panic!() };
     facts.rules[0].conditions = conditions;
     facts.rules[0].forwards = vec![("group".into(), 1)];
     facts.rules[0].tags.clone_from(&tags);
+    facts.rules[0].tags.insert("windlass:priority".to_owned(), "auto:12".to_owned());
     facts.health = Fact::Known(TargetHealth { healthy, registered: 2 });
     facts.target_group = Fact::Known(TargetGroup {
         arn: "group".into(),
         name: crate::names::target_group(&key),
         load_balancers: vec!["lb".into()],
+        check: None,
+        deregistration_delay_secs: None,
         tags,
     });
     let first = World::empty(SPEC).plan();
@@ -144,7 +152,7 @@ fn the_route_opens_with_the_first_healthy_target() {
     insta::assert_snapshot!(made(route::parked(&"main/shop".parse().unwrap()), 1).plan(), @"
     main/shop
       quiet: latest (aaaaaaaaaaaa) is live
-      1. modify rule 900: host cd08adcc.parked.windlass.invalid → path /shop/*;
+      1. modify rule 48730: host cd08adcc.parked.windlass.invalid → path /shop/*;
     ");
 }
 
@@ -166,8 +174,8 @@ fn the_route_of_a_first_release_that_failed_is_parked_and_what_was_made_is_said(
     insta::assert_snapshot!(failed_first(open).plan(), @"
     main/shop
       quarantined: latest (aaaaaaaaaaaa) failed and is not redeployed by itself (exit 3); push a fixed image, or `windlass release SERVICE sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa`
-      failed: the first release, aaaaaaaaaaaa; nothing of it serves. Made, and used by the next push: service main/shop, task definition shop:7, target group shop-cd08adcc, rule 900, parked
-      1. modify rule 900: path /shop/* → host cd08adcc.parked.windlass.invalid;
+      failed: the first release, aaaaaaaaaaaa; nothing of it serves. Made, and used by the next push: service main/shop, task definition shop:7, target group shop-cd08adcc, rule 48730, parked
+      1. modify rule 48730: path /shop/* → host cd08adcc.parked.windlass.invalid;
     ");
 }
 
@@ -204,7 +212,7 @@ fn the_route_opens_although_the_next_image_is_refused() {
     insta::assert_snapshot!(world.plan(), @"
     main/shop
       refused: bbbbbbbbbbbb is built for arm64, the cluster's instances are amd64; build it with `docker buildx build --platform linux/amd64`
-      1. modify rule 900: host cd08adcc.parked.windlass.invalid → path /shop/*;
+      1. modify rule 48730: host cd08adcc.parked.windlass.invalid → path /shop/*;
     ");
 }
 
@@ -224,12 +232,12 @@ fn a_rule_whose_priority_somebody_took_holds_up_no_rollout() {
     let mut world = made(RuleConditions::default(), 1).image('b', "v1.1.0", 50);
     let Fact::Known(facts) = &mut world.facts.route else { panic!() };
     facts.rules[0].tags.clear();
-    let spec = SPEC.replace("paths:", "priority: 900, paths:");
+    let spec = SPEC.replace("paths:", "priority: 48730, paths:");
     let Fact::Known(parameter) = &mut world.facts.parameter else { panic!() };
     parameter.text = spec;
     let plan = world.plan();
     assert!(plan.steps.iter().any(|step| matches!(step, Step::UpdateService { .. })), "{plan}");
-    assert!(matches!(plan.report[..], [.., Note::RouteTaken { priority: 900, .. }]), "{plan}");
+    assert!(matches!(plan.report[..], [.., Note::RouteTaken { priority: 48_730, .. }]), "{plan}");
 }
 
 #[test]

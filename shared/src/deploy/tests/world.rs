@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::deploy::{Plan, Settings, check, plan};
 use crate::facts::{
     CircuitBreaker, ClusterFacts, Deployment, Fact, ImageContent, ImageFact, LiveService, ParameterText,
-    RepositoryFacts, RolloutState, RouteFacts, Rule, RuleConditions, ServiceFacts,
+    RepositoryFacts, RolloutState, RouteFacts, Rule, RuleConditions, ServiceFacts, Tagged,
 };
 use crate::id::{Architecture, ImageDigest, ServiceKey, Timestamp};
 use crate::ledger::{InFlight, Manner, ServiceRow, Settled};
@@ -129,6 +129,9 @@ impl World {
             health: Fact::NotAsked,
             second_group: Fact::NotAsked,
             second_health: Fact::NotAsked,
+            tagged: Tagged::All,
+            usage: Fact::NotAsked,
+            neighbours: BTreeMap::new(),
         });
         world
     }

@@ -26,7 +26,7 @@ impl Planner<'_> {
         let change = RuleChange {
             conditions: Some(wanted).filter(|wanted| !route::same(&rule.conditions, wanted)),
             action: (!is_led_here).then(|| RuleAction::to(Made::Already(group))),
-            rewrites: None,
+            ..RuleChange::default()
         };
         if change != RuleChange::default() {
             self.steps.push(Step::ModifyRule { expected: Box::new((*rule).clone()), change });

@@ -34,7 +34,7 @@ impl Planner<'_> {
             let change = RuleChange {
                 conditions: Some(conditions).filter(|wanted| !route::same(&rule.conditions, wanted)),
                 action: Some(action).filter(|_| !is_kept),
-                rewrites: None,
+                ..RuleChange::default()
             };
             if change != RuleChange::default() {
                 steps.push(Step::ModifyRule { expected: Box::new(rule.clone()), change });
