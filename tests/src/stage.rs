@@ -164,6 +164,9 @@ impl Stage {
     /// the invariants held all the time, and no event ended as a dead letter.
     pub async fn finish(mut self) {
         self.until_quiet().await;
+        // ECS's last word, SERVICE_STEADY_STATE, comes a while after the last task has gone.
+        self.run_for(Duration::from_secs(10)).await;
+        self.until_quiet().await;
         self.sweeps_without_a_write().await;
         self.watch.verdict();
         let letters = self.dead_letters();
