@@ -132,6 +132,8 @@ pub fn after(intent: ServiceState, plan: &Plan, made: &Made) -> ServiceState {
     let mut next = intent;
     if let Some(in_flight) = &mut next.in_flight
         && matches!(plan.ledger.in_flight, InFlightChange::Set(_))
+        // What its steps make then is the way back, and not its own.
+        && in_flight.given_up.is_none()
     {
         in_flight.task_definition = made.task_definition.clone().or(in_flight.task_definition.take());
         in_flight.deployment = made.deployment.clone().or(in_flight.deployment.take());

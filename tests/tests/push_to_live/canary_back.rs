@@ -93,6 +93,27 @@ async fn until_promotion(stage: &mut Stage) {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_rollback_as_the_promotion_begins() {
+    let (mut stage, one) = shop(453, QUICK, ", grace_secs: 60").await;
+    let two = stage.push("shop", "latest", &version("2"));
+    until_promotion(&mut stage).await;
+    rolled_back(stage, &one, &two).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollback_in_the_middle_of_the_promotion() {
+    for (seed, secs) in [(457, 10), (458, 25), (459, 40)] {
+        let (mut stage, one) = shop(seed, QUICK, ", grace_secs: 60").await;
+        let two = stage.push("shop", "latest", &labelled("2", &[("sim.start_secs", "15")]));
+        until_promotion(&mut stage).await;
+        stage.run_for(Duration::from_secs(secs)).await;
+        let report = stage.report(&key("shop")).await;
+        assert!(report.contains("promoted, the service itself is updated"), "{report}");
+        rolled_back(stage, &one, &two).await;
+    }
+}
+
 /// The image goes away when only the canary has it: the service's own tasks cannot be pulled,
 /// and ECS's breaker trips.
 #[tokio::test(start_paused = true)]

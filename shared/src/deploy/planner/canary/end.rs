@@ -198,7 +198,8 @@ impl Planner<'_> {
         let (Some(revision), Some(before)) = (&going.task_definition, &going.from_task_definition) else {
             return true;
         };
-        if !promoted || service.task_definition != *revision {
+        // A row of an older version may name the way back as its own revision.
+        if !promoted || revision == before || service.task_definition != *revision {
             return true;
         }
         self.steps.push(Step::UpdateService {
