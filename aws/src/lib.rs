@@ -39,7 +39,7 @@ pub use apply::apply;
 pub use clients::{Clients, ClientsError};
 pub use clock::{Clock, NotAClock};
 pub use error::Failure;
-pub use ledger::{Lease, Ledger, LedgerError, Released, RingResult, StateWrite};
+pub use ledger::{Lease, Ledger, LedgerError, Released, RingResult, RowKey, StateWrite};
 pub use observe::{Hints, Observer};
 pub use sweep::{Glimpse, SweepFailure};
 pub use verify::Verifier;

@@ -8,9 +8,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use futures::future::join_all;
 use windlass_aws::ledger::{Lease, Ledger, LedgerError, Released, RingResult, StateWrite};
 use windlass_shared::facts::Stops;
-use windlass_shared::id::{FencingToken, ServiceKey, Timestamp};
+use windlass_shared::id::{ClusterName, FencingToken, InstanceId, ServiceKey, Timestamp};
 use windlass_shared::ledger::{
-    Hold, Manner, Outcome, PassRecord, Quarantine, Release, ServiceRow, ServiceState, StopScope,
+    ClusterRecord, ClusterState, Hold, InstanceKey, Manner, Outcome, PassRecord, Quarantine, Release,
+    ServiceRow, ServiceState, StopScope,
 };
 
 fn key() -> ServiceKey {
@@ -308,4 +309,45 @@ async fn stops_are_one_item_set_and_ended_scope_by_scope() {
     let stops = ledger.stops().await.unwrap();
     assert_eq!(stops.of(&"main".into()), Some((main, &why("smoke"))));
     assert_eq!(stops.of(&"staging".into()), None);
+}
+
+#[tokio::test]
+async fn clusters_and_instances_have_rows_leases_and_histories_of_their_own() {
+    let ledger = support::ledger(0).await;
+    let cluster = ClusterName::new("main");
+    let instance = InstanceKey::new("main", "i-1");
+    let RingResult::Leased { lease, row } =
+        ledger.ring_and_lease(&cluster, at(0), at(60), "a").await.unwrap()
+    else {
+        panic!("nobody else is there")
+    };
+    assert_eq!(row.rung, 1);
+    let state = ClusterState { generation: 7, ..ClusterState::default() };
+    assert_eq!(
+        ledger.release(&lease, row.rung, Some(StateWrite::of(&state))).await.unwrap(),
+        Released::Released
+    );
+    assert_eq!(ledger.row(&cluster).await.unwrap().state, state);
+    // A service and an instance of the same name are others.
+    assert_eq!(ledger.row(&ServiceKey::new("main", "main")).await.unwrap().rung, 0);
+    assert_eq!(ledger.ring(&instance).await.unwrap(), 1);
+    assert_eq!(ledger.row(&instance).await.unwrap().rung, 1);
+    assert_eq!(ledger.row(&cluster).await.unwrap().rung, 1);
+
+    let record = |instance: Option<InstanceId>| ClusterRecord {
+        schema: 1,
+        cluster: cluster.clone(),
+        instance,
+        at: at(5),
+        generation: 1,
+        token: lease.token,
+        cause: "test".into(),
+        by: "a".into(),
+        steps: Vec::new(),
+        report: vec!["why".into()],
+    };
+    ledger.record_of_cluster(&record(None)).await.unwrap();
+    ledger.record_of_cluster(&record(Some("i-1".into()))).await.unwrap();
+    assert_eq!(ledger.cluster_history(&cluster, 5).await.unwrap(), [record(None)]);
+    assert_eq!(ledger.cluster_history(&instance, 5).await.unwrap(), [record(Some("i-1".into()))]);
 }

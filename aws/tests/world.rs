@@ -463,7 +463,7 @@ async fn without_a_written_intent_no_rollout_is_begun() {
     let facts = stage.observer.service_facts(&shop(), &row, &pushed(&digest), &stage.settings).await;
     let plan = deploy::plan(&facts, &row, &stage.settings, Timestamp::UNIX_EPOCH);
     let lost = windlass_aws::LedgerError::LeaseLost {
-        key: shop(),
+        key: shop().to_string(),
         held: windlass_shared::id::FencingToken(1),
         newest: windlass_shared::id::FencingToken(2),
     };

@@ -1,14 +1,23 @@
-//! What is remembered between passes: one row a service, and one item for each
-//! pass that did something. `aws` stores them; nothing here knows DynamoDB.
+//! What is remembered between passes: one row a service, a cluster, an instance that leaves, and
+//! one item for each pass that did something. `aws` stores them; nothing here knows DynamoDB.
 //!
 //! Stored types carry [`SCHEMA`]; fields are added with a default, never renamed.
 
+mod cluster;
+mod instance;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::cluster::{
+    ClusterRecord, ClusterRow, ClusterState, GroupMark, LaunchFailure, ScalingMark, SeenShape,
+};
+pub use self::instance::{
+    CutTask, Departure, DepartureEnd, HowItEnded, InstanceKey, InstanceRow, InstanceState, MARK, WhyItLeaves,
+    mark, read_mark,
+};
 pub use self::waiting::{StopScope, Waiting, WaitsOn};
 use crate::id::{
     Actor, DeploymentId, FencingToken, ImageDigest, ImageTag, ListenerArn, RepositoryName, RuleArn,

@@ -47,17 +47,16 @@ pub(super) fn json<T: Serialize>(what: &str, value: &T) -> Result<AttributeValue
 
 /// `service#<cluster>/<service>`
 pub(super) fn service(key: &ServiceKey) -> AttributeValue {
-    string(format!("{SERVICE}{key}"))
+    string(service_partition(key))
+}
+
+pub(super) fn service_partition(key: &ServiceKey) -> String {
+    format!("{SERVICE}{key}")
 }
 
 /// `repository#<name>`
 pub(super) fn repository(name: &RepositoryName) -> AttributeValue {
     string(format!("repository#{name}"))
-}
-
-/// The full key of a service's row.
-pub(super) fn row_key(key: &ServiceKey) -> Item {
-    keys(service(key), string(ROW))
 }
 
 pub(super) fn keys(pk: AttributeValue, sk: AttributeValue) -> Item {

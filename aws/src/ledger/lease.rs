@@ -1,26 +1,46 @@
 //! Ringing, leasing, writing under a lease, and letting go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
-use windlass_shared::id::{ImageDigest, ServiceKey, Timestamp};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use windlass_shared::id::{ImageDigest, Timestamp};
 use windlass_shared::ledger::{Quarantine, ServiceState};
 
-use super::item::{self, Item, json, number, row_key, string};
+use super::item::{self, Item, json, number, string};
+use super::row::{RowKey, row_key};
 use super::{Lease, Ledger, LedgerError, RingResult};
 use crate::error::Failure;
 
 const UPDATE: &str = "dynamodb:UpdateItem";
 
 /// What a pass writes into its row.
-#[derive(Debug, Clone, Copy)]
-pub struct StateWrite<'a> {
+#[derive(Debug)]
+pub struct StateWrite<'a, S = ServiceState> {
     /// The row's state, whole.
-    pub state: &'a ServiceState,
+    pub state: &'a S,
     /// Digests to add to the quarantine. Those that are in it stay: only people take out.
     pub quarantine: &'a BTreeMap<ImageDigest, Quarantine>,
+}
+
+// Derived, it would ask the same of `S`.
+impl<S> Clone for StateWrite<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S> Copy for StateWrite<'_, S> {}
+
+/// No digest, of rows that have no quarantine.
+static NONE: BTreeMap<ImageDigest, Quarantine> = BTreeMap::new();
+
+impl<'a, S> StateWrite<'a, S> {
+    /// The state alone.
+    pub fn of(state: &'a S) -> Self {
+        Self { state, quarantine: &NONE }
+    }
 }
 
 /// What came of letting go.
@@ -63,13 +83,13 @@ impl Ledger {
     ///
     /// Trying first and ringing after would lose the ring that falls between the holder's
     /// last look and its release.
-    pub async fn ring_and_lease(
+    pub async fn ring_and_lease<K: RowKey>(
         &self,
-        key: &ServiceKey,
+        key: &K,
         now: Timestamp,
         until: Timestamp,
         holder: &str,
-    ) -> Result<RingResult, LedgerError> {
+    ) -> Result<RingResult<K>, LedgerError> {
         let doing = || format!("ringing {key}");
         let both = self.take(key, now, until, holder, "ADD rung :one, #token :one");
         if let Updated::Done(item) = send(both).await.map_err(|error| LedgerError::call(doing(), error))? {
@@ -88,13 +108,13 @@ impl Ledger {
     }
 
     /// Takes the lease without ringing: for a sweep, and for the second try.
-    pub async fn lease_only(
+    pub async fn lease_only<K: RowKey>(
         &self,
-        key: &ServiceKey,
+        key: &K,
         now: Timestamp,
         until: Timestamp,
         holder: &str,
-    ) -> Result<RingResult, LedgerError> {
+    ) -> Result<RingResult<K>, LedgerError> {
         let taken = send(self.take(key, now, until, holder, "ADD #token :one"))
             .await
             .map_err(|error| LedgerError::call(format!("leasing {key}"), error))?;
@@ -105,7 +125,7 @@ impl Ledger {
     }
 
     /// Rings without asking for the lease: for a doorbell that only passes on.
-    pub async fn ring(&self, key: &ServiceKey) -> Result<u64, LedgerError> {
+    pub async fn ring<K: RowKey>(&self, key: &K) -> Result<u64, LedgerError> {
         let ring = self
             .update(key)
             .update_expression("ADD rung :one")
@@ -116,7 +136,7 @@ impl Ledger {
     }
 
     /// Lengthens the lease. [`LedgerError::LeaseLost`] if somebody took it since.
-    pub async fn renew(&self, lease: &mut Lease, until: Timestamp) -> Result<(), LedgerError> {
+    pub async fn renew<K: RowKey>(&self, lease: &mut Lease<K>, until: Timestamp) -> Result<(), LedgerError> {
         let update = self
             .update(&lease.key)
             .update_expression("SET lease_until = :until")
@@ -131,7 +151,11 @@ impl Ledger {
 
     /// Writes the row's state. Refused with [`LedgerError::LeaseLost`] if somebody else got
     /// the lease since; a lease that only ran out still writes, for nobody else has acted.
-    pub async fn write_state(&self, lease: &Lease, write: StateWrite<'_>) -> Result<(), LedgerError> {
+    pub async fn write_state<K: RowKey>(
+        &self,
+        lease: &Lease<K>,
+        write: StateWrite<'_, K::State>,
+    ) -> Result<(), LedgerError> {
         let (update, set) = self.with_state(lease, write)?;
         let update = update
             .update_expression(format!("SET {set}"))
@@ -143,11 +167,11 @@ impl Ledger {
 
     /// Lets the lease go, unless it rang since `answered`, the `rung` that the pass's row
     /// had. `write`, if given, goes with it in the same write, and is not made when it rang.
-    pub async fn release(
+    pub async fn release<K: RowKey>(
         &self,
-        lease: &Lease,
+        lease: &Lease<K>,
         answered: u64,
-        write: Option<StateWrite<'_>>,
+        write: Option<StateWrite<'_, K::State>>,
     ) -> Result<Released, LedgerError> {
         let (update, set) = match write {
             Some(write) => {
@@ -174,7 +198,7 @@ impl Ledger {
 
     /// Lets the lease go without having answered: what rang stays unanswered, for the next
     /// sweep. For a pass that failed, or that has no time left.
-    pub async fn let_go(&self, lease: &Lease) -> Result<(), LedgerError> {
+    pub async fn let_go<K: RowKey>(&self, lease: &Lease<K>) -> Result<(), LedgerError> {
         let update = self
             .update(&lease.key)
             .update_expression("REMOVE lease_until, lease_holder")
@@ -185,20 +209,23 @@ impl Ledger {
     }
 
     /// The conditional write that takes the lease, beside what `add` adds.
-    fn take(
+    fn take<K: RowKey>(
         &self,
-        key: &ServiceKey,
+        key: &K,
         now: Timestamp,
         until: Timestamp,
         holder: &str,
         add: &str,
     ) -> UpdateItemFluentBuilder {
-        self.update(key)
-            .update_expression(format!(
-                // The map must be there before one of its members can be set.
-                "SET lease_until = :until, lease_holder = :holder, \
-                 quarantine = if_not_exists(quarantine, :empty) {add}"
-            ))
+        let (map, update) = if K::HAS_QUARANTINE {
+            let empty = AttributeValue::M(HashMap::new());
+            let update = self.update(key).expression_attribute_values(":empty", empty);
+            (", quarantine = if_not_exists(quarantine, :empty)", update)
+        } else {
+            ("", self.update(key))
+        };
+        update
+            .update_expression(format!("SET lease_until = :until, lease_holder = :holder{map} {add}"))
             .condition_expression(
                 "attribute_not_exists(lease_until) OR lease_until <= :now OR lease_holder = :holder",
             )
@@ -207,17 +234,13 @@ impl Ledger {
             .expression_attribute_values(":now", number(now.as_millisecond()))
             .expression_attribute_values(":until", number(until.as_millisecond()))
             .expression_attribute_values(":holder", string(item::attempt(holder, now)))
-            .expression_attribute_values(
-                ":empty",
-                aws_sdk_dynamodb::types::AttributeValue::M(std::collections::HashMap::new()),
-            )
     }
 
     /// The assignments of a state write, without `SET`.
-    fn with_state(
+    fn with_state<K: RowKey>(
         &self,
-        lease: &Lease,
-        write: StateWrite<'_>,
+        lease: &Lease<K>,
+        write: StateWrite<'_, K::State>,
     ) -> Result<(UpdateItemFluentBuilder, String), LedgerError> {
         let mut set = vec!["#state = :state".to_owned()];
         let mut update = self
@@ -233,8 +256,8 @@ impl Ledger {
         Ok((update, set.join(", ")))
     }
 
-    /// An update of the service's row that returns it whole, either way.
-    pub(super) fn update(&self, key: &ServiceKey) -> UpdateItemFluentBuilder {
+    /// An update of the row that returns it whole, either way.
+    pub(super) fn update<K: RowKey>(&self, key: &K) -> UpdateItemFluentBuilder {
         self.dynamo
             .update_item()
             .table_name(&self.table)
@@ -244,26 +267,29 @@ impl Ledger {
     }
 }
 
-fn leased(key: &ServiceKey, until: Timestamp, item: &Item) -> Result<RingResult, LedgerError> {
-    let row = item::row(key.clone(), item)?;
-    let lease = Lease { key: key.clone(), token: row.token, until };
-    Ok(RingResult::Leased { lease, row })
+fn leased<K: RowKey>(key: &K, until: Timestamp, item: &Item) -> Result<RingResult<K>, LedgerError> {
+    let lease = Lease { key: key.clone(), token: item::token(item)?, until };
+    Ok(RingResult::Leased { lease, row: key.row(item)? })
 }
 
-fn busy(key: &ServiceKey, now: Timestamp, item: &Item) -> Result<RingResult, LedgerError> {
+fn busy<K: RowKey>(key: &K, now: Timestamp, item: &Item) -> Result<RingResult<K>, LedgerError> {
     let (holder, until) = item::holder(item)?.unwrap_or_else(|| (String::new(), now));
-    Ok(RingResult::Busy { row: item::row(key.clone(), item)?, holder, until })
+    Ok(RingResult::Busy { row: key.row(item)?, holder, until })
 }
 
-fn still_ours(lease: &Lease, item: &Item) -> Result<(), LedgerError> {
+fn still_ours<K: RowKey>(lease: &Lease<K>, item: &Item) -> Result<(), LedgerError> {
     let newest = item::token(item)?;
     if newest == lease.token {
         return Ok(());
     }
-    Err(LedgerError::LeaseLost { key: lease.key.clone(), held: lease.token, newest })
+    Err(LedgerError::LeaseLost { key: lease.key.to_string(), held: lease.token, newest })
 }
 
-fn fenced(lease: &Lease, doing: &str, sent: Result<Updated, Failure>) -> Result<Item, LedgerError> {
+fn fenced<K: RowKey>(
+    lease: &Lease<K>,
+    doing: &str,
+    sent: Result<Updated, Failure>,
+) -> Result<Item, LedgerError> {
     match sent.map_err(|error| LedgerError::call(format!("{doing} {}", lease.key), error))? {
         Updated::Done(item) => Ok(item),
         Updated::Refused(item) => {

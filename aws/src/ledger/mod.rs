@@ -3,7 +3,9 @@
 //! | item | `pk` | `sk` | other attributes |
 //! |---|---|---|---|
 //! | a service's row | `service#<cluster>/<service>` | `state` | `rung` `answered` `token` `lease_until` (epoch ms) N, `lease_holder` `hold` `state` S (JSON), `quarantine` M of digest → S (JSON) |
-//! | a pass | the same | `pass#<rfc3339, ms>#<generation>#<ends or steps>` | `record` S (JSON), `ttl` N (epoch s) |
+//! | a cluster's row | `cluster#<cluster>` | `state` | as a service's, without `quarantine` and people's orders but `rotate` S (JSON) |
+//! | an instance's that leaves | `instance#<cluster>/<instance>` | `state` | the same, and `ttl` N once it has ended |
+//! | a pass | the same as its row | `pass#<rfc3339, ms>#<generation>#<ends or steps>` | `record` S (JSON), `ttl` N (epoch s) |
 //! | who follows a repository | `repository#<name>` | `service#<cluster>/<service>` | |
 //! | what people stopped | `stops` | `stops` | `everywhere` and `cluster#<cluster>` S (JSON) |
 //! | every service with a row's worth of history | `services` | `service#<cluster>/<service>` | |
@@ -28,16 +30,17 @@ mod item;
 mod lease;
 mod people;
 mod read;
+mod row;
 mod stops;
 
 use windlass_shared::facts::{FailureKind, Unreadable};
 use windlass_shared::id::{FencingToken, ServiceKey, Timestamp};
-use windlass_shared::ledger::ServiceRow;
 
 use crate::error::Failure;
 
 pub use item::{PARTITION_KEY, SORT_KEY, TTL_ATTRIBUTE};
 pub use lease::{Released, StateWrite};
+pub use row::RowKey;
 
 /// How long a pass's record is kept.
 const HISTORY_DAYS: i64 = 90;
@@ -49,14 +52,14 @@ pub struct Ledger {
     table: String,
 }
 
-/// The permission to write one service's row, and to change the service.
+/// The permission to write one row, and to change the service, cluster or instance that it is of.
 ///
 /// It has no `Clone`: there is one, and who has it holds the lease, or held it until
 /// somebody's newer token said otherwise.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Lease {
-    /// Which service.
-    pub key: ServiceKey,
+pub struct Lease<K = ServiceKey> {
+    /// Whose row: a service, a cluster, an instance.
+    pub key: K,
     /// What every write under this lease carries.
     pub token: FencingToken,
     /// Until when nobody else takes it.
@@ -65,18 +68,18 @@ pub struct Lease {
 
 /// What came of ringing, or of asking for the lease.
 #[derive(Debug, PartialEq, Eq)]
-pub enum RingResult {
+pub enum RingResult<K: RowKey = ServiceKey> {
     /// The lease is the caller's, and this is the row as it was then.
     Leased {
         /// The permission.
-        lease: Lease,
+        lease: Lease<K>,
         /// The row.
-        row: ServiceRow,
+        row: K::Row,
     },
     /// Somebody else has it and will see the ring before letting go.
     Busy {
         /// The row.
-        row: ServiceRow,
+        row: K::Row,
         /// Who.
         holder: String,
         /// Until when, at the latest.
@@ -90,8 +93,8 @@ pub enum LedgerError {
     /// Somebody else got the lease since; nothing was written.
     #[error("the lease of {key} under token {held} was lost to token {newest}; nothing was written")]
     LeaseLost {
-        /// Which service.
-        key: ServiceKey,
+        /// Whose row.
+        key: String,
         /// The token that the write carried.
         held: FencingToken,
         /// The newest one.

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use futures::future::try_join_all;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use windlass_shared::id::{ServiceKey, Timestamp};
-use windlass_shared::ledger::{PassRecord, ServiceRow};
+use windlass_shared::ledger::{ClusterRecord, InstanceKey, PassRecord, ServiceRow};
 
-use super::item::{self, Item, PASS, TTL_ATTRIBUTE, from_json, json, keys, number, row_key, string};
+use super::item::{self, Item, PASS, TTL_ATTRIBUTE, from_json, json, keys, number, string};
+use super::row::{RowKey, partition, row_key};
 use super::{HISTORY_DAYS, Ledger, LedgerError};
 use crate::error::Failure;
 
@@ -17,8 +20,8 @@ const BATCH: usize = 100;
 const ROUNDS: usize = 4;
 
 impl Ledger {
-    /// A service's row; a new one where no pass has seen the service.
-    pub async fn row(&self, key: &ServiceKey) -> Result<ServiceRow, LedgerError> {
+    /// A row; a new one where no pass has seen what it is of.
+    pub async fn row<K: RowKey>(&self, key: &K) -> Result<K::Row, LedgerError> {
         let got = self
             .dynamo
             .get_item()
@@ -33,10 +36,7 @@ impl Ledger {
                     Failure::new("dynamodb:GetItem", &error),
                 )
             })?;
-        match got.item {
-            Some(item) => item::row(key.clone(), &item),
-            None => Ok(ServiceRow::new(key.clone())),
-        }
+        key.row(&got.item.unwrap_or_default())
     }
 
     /// The rows of many services, side by side by the hundred. Services without a row are
@@ -53,27 +53,66 @@ impl Ledger {
         Ok(batches.into_iter().flatten().filter_map(read).collect())
     }
 
-    /// Writes down a pass that did something. Written again, it replaces itself.
+    /// Writes down a pass over a service that did something. Written again, it replaces itself.
     pub async fn record(&self, record: &PassRecord) -> Result<(), LedgerError> {
-        let mut item = keys(item::service(&record.key), string(pass_key(record)));
-        item.insert("record".to_owned(), json("record", record)?);
-        let ttl = record.at.as_second() + HISTORY_DAYS * 86_400;
-        item.insert(TTL_ATTRIBUTE.to_owned(), number(ttl));
-        let put = self.dynamo.put_item().table_name(&self.table).set_item(Some(item)).send().await;
-        put.map(drop).map_err(|error| {
-            let doing = format!("recording a pass over {}", record.key);
-            LedgerError::call(doing, Failure::new("dynamodb:PutItem", &error))
-        })
+        self.put_record(&record.key, record.at, record.generation, record).await
     }
 
     /// The newest passes over a service that did something, newest first, at most `limit`.
     pub async fn history(&self, key: &ServiceKey, limit: u32) -> Result<Vec<PassRecord>, LedgerError> {
+        self.query_records(key, limit).await
+    }
+
+    /// Writes down a pass over a cluster, or over one instance of it, that did something.
+    pub async fn record_of_cluster(&self, record: &ClusterRecord) -> Result<(), LedgerError> {
+        let (at, generation) = (record.at, record.generation);
+        match &record.instance {
+            None => self.put_record(&record.cluster, at, generation, record).await,
+            Some(instance) => {
+                let key = InstanceKey::new(record.cluster.clone(), instance.clone());
+                self.put_record(&key, at, generation, record).await
+            }
+        }
+    }
+
+    /// The newest passes over a cluster (or an instance) that did something, newest first.
+    pub async fn cluster_history<K: RowKey>(
+        &self,
+        key: &K,
+        limit: u32,
+    ) -> Result<Vec<ClusterRecord>, LedgerError> {
+        self.query_records(key, limit).await
+    }
+
+    async fn put_record<K: RowKey, R: Serialize + Sync>(
+        &self,
+        key: &K,
+        at: Timestamp,
+        generation: u64,
+        record: &R,
+    ) -> Result<(), LedgerError> {
+        let mut item = keys(partition(key), string(pass_key(at, generation)));
+        item.insert("record".to_owned(), json("record", record)?);
+        let ttl = at.as_second() + HISTORY_DAYS * 86_400;
+        item.insert(TTL_ATTRIBUTE.to_owned(), number(ttl));
+        let put = self.dynamo.put_item().table_name(&self.table).set_item(Some(item)).send().await;
+        put.map(drop).map_err(|error| {
+            let doing = format!("recording a pass over {key}");
+            LedgerError::call(doing, Failure::new("dynamodb:PutItem", &error))
+        })
+    }
+
+    async fn query_records<K: RowKey, R: DeserializeOwned>(
+        &self,
+        key: &K,
+        limit: u32,
+    ) -> Result<Vec<R>, LedgerError> {
         let pages = self
             .dynamo
             .query()
             .table_name(&self.table)
             .key_condition_expression("pk = :pk AND begins_with(sk, :pass)")
-            .expression_attribute_values(":pk", item::service(key))
+            .expression_attribute_values(":pk", partition(key))
             .expression_attribute_values(":pass", string(PASS))
             .scan_index_forward(false)
             .limit(i32::try_from(limit).unwrap_or(i32::MAX).max(1))
@@ -117,7 +156,7 @@ impl Ledger {
     async fn batch(&self, keys: &[&ServiceKey]) -> Result<Vec<Item>, LedgerError> {
         const ACTION: &str = "dynamodb:BatchGetItem";
         let doing = || format!("reading {} rows", keys.len());
-        let mut wanted: Vec<Item> = keys.iter().map(|key| row_key(key)).collect();
+        let mut wanted: Vec<Item> = keys.iter().map(|key| row_key(*key)).collect();
         let mut found = Vec::new();
         for _ in 0..ROUNDS {
             let request = KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(true).build();
@@ -144,8 +183,7 @@ impl Ledger {
 
 /// `pass#<rfc3339, always with milliseconds>#<generation>`: sorts by time, then by generation.
 /// What a pass saw end is written first, and again with what it then did: one item.
-fn pass_key(record: &PassRecord) -> String {
-    let at = record.at.as_millisecond();
-    let at = Timestamp::from_millisecond(at).unwrap_or(record.at);
-    format!("{PASS}{at:.3}#{:010}", record.generation)
+fn pass_key(at: Timestamp, generation: u64) -> String {
+    let at = Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at);
+    format!("{PASS}{at:.3}#{generation:010}")
 }

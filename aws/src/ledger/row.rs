@@ -1,0 +1,92 @@
+//! Whose rows there are, and how each is read.
+
+use std::fmt::{Debug, Display};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::Serialize;
+use windlass_shared::id::{ClusterName, ServiceKey};
+use windlass_shared::ledger::{
+    ClusterRow, ClusterState, InstanceKey, InstanceRow, InstanceState, ServiceRow, ServiceState,
+};
+
+use super::LedgerError;
+use super::item::{self, Item, ROW, keys, string};
+
+/// What has a row, and so a doorbell and a lease.
+pub trait RowKey: Clone + Debug + Display + PartialEq + Eq + Send + Sync {
+    /// The row.
+    type Row: Debug + PartialEq + Eq;
+    /// The part of it that only the lease's holder writes.
+    type State: Serialize + Sync;
+    /// Whether its row has a quarantine, whose map must be there before a member can be set.
+    const HAS_QUARANTINE: bool = false;
+
+    /// The partition that its row and its history are in: `service#main/shop`.
+    fn partition(&self) -> String;
+
+    /// The row out of its item, attributes that are not there at their beginning's value.
+    fn row(&self, item: &Item) -> Result<Self::Row, LedgerError>;
+}
+
+impl RowKey for ServiceKey {
+    type Row = ServiceRow;
+    type State = ServiceState;
+    const HAS_QUARANTINE: bool = true;
+
+    fn partition(&self) -> String {
+        item::service_partition(self)
+    }
+
+    fn row(&self, item: &Item) -> Result<ServiceRow, LedgerError> {
+        item::row(self.clone(), item)
+    }
+}
+
+impl RowKey for ClusterName {
+    type Row = ClusterRow;
+    type State = ClusterState;
+
+    fn partition(&self) -> String {
+        format!("cluster#{self}")
+    }
+
+    fn row(&self, item: &Item) -> Result<ClusterRow, LedgerError> {
+        Ok(ClusterRow {
+            rung: item::int(item, "rung")?.unwrap_or_default(),
+            answered: item::int(item, "answered")?.unwrap_or_default(),
+            token: item::token(item)?,
+            rotate: item::from_json(item, "rotate")?,
+            state: item::from_json(item, "state")?.unwrap_or_default(),
+            ..ClusterRow::new(self.clone())
+        })
+    }
+}
+
+impl RowKey for InstanceKey {
+    type Row = InstanceRow;
+    type State = InstanceState;
+
+    fn partition(&self) -> String {
+        format!("instance#{self}")
+    }
+
+    fn row(&self, item: &Item) -> Result<InstanceRow, LedgerError> {
+        Ok(InstanceRow {
+            rung: item::int(item, "rung")?.unwrap_or_default(),
+            answered: item::int(item, "answered")?.unwrap_or_default(),
+            token: item::token(item)?,
+            state: item::from_json(item, "state")?.unwrap_or_default(),
+            ..InstanceRow::new(self.clone())
+        })
+    }
+}
+
+/// The partition as DynamoDB takes it.
+pub(super) fn partition<K: RowKey>(key: &K) -> AttributeValue {
+    string(key.partition())
+}
+
+/// The full key of a row.
+pub(super) fn row_key<K: RowKey>(key: &K) -> Item {
+    keys(partition(key), string(ROW))
+}
