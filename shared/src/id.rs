@@ -95,6 +95,13 @@ text_id! {
     InstanceId;
     /// An Auto Scaling group's name.
     AutoScalingGroupName;
+    /// An Availability Zone: `eu-central-1a`.
+    AvailabilityZone;
+    /// An EC2 instance type: `t3.medium`.
+    InstanceType;
+    /// A task's group: `service:web`, `family:job`. What `distinctInstance`, the spread over zones and
+    /// `task:group` look at.
+    TaskGroup;
     /// A CloudWatch alarm's name.
     AlarmName;
     /// A twelve-digit AWS account.

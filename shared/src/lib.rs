@@ -13,6 +13,7 @@
 //! | [`facts`] | what was observed: `Known`, `Absent` or `Unreadable` |
 //! | [`ledger`] | what is remembered: the row of a service, the items of its history |
 //! | [`deploy`] | the deploy pass: facts + spec + row + now → plan, checked |
+//! | [`scale`] | the scale pass: a cluster's facts + specs + row + now → tasks and instances |
 //! | [`verify`] | the verdict on a new revision: who asks, what is looked at, what it comes to |
 
 pub mod deploy;
@@ -23,6 +24,7 @@ pub mod image;
 pub mod ledger;
 pub mod names;
 pub mod rollout_settings;
+pub mod scale;
 pub mod spec;
 pub mod task_definition;
 pub mod verify;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::capacity::CapacitySpec;
 use super::freeze::FreezeWindow;
 use super::parse::{canonical, options, read};
 use super::problem::{Checks, Problem, SpecError};
@@ -21,6 +22,9 @@ pub struct ClusterSpec {
     /// When nothing is rolled out in it.
     #[serde(default)]
     pub freeze: Vec<FreezeWindow>,
+    /// How its instances follow what its tasks need.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<CapacitySpec>,
 }
 
 impl ClusterSpec {
@@ -30,9 +34,14 @@ impl ClusterSpec {
     }
 
     fn problems(&self) -> Vec<Problem> {
-        let Self { cluster: _, freeze } = self;
+        let Self { cluster: _, freeze, capacity } = self;
         let mut checks = Checks::default();
         checks.each("freeze", freeze, |checks, window| window.check_into(checks));
+        checks.within("capacity", |checks| {
+            if let Some(capacity) = capacity {
+                capacity.check_into(checks);
+            }
+        });
         checks.into_problems()
     }
 
@@ -42,13 +51,14 @@ impl ClusterSpec {
     }
 }
 
-/// Whether a file is a cluster's spec and no service's: it has `freeze`, and neither an image
-/// nor a service.
+/// Whether a file is a cluster's spec and no service's: it has `freeze` or `capacity`, and neither
+/// an image nor a service.
 pub fn is_of_cluster(text: &str) -> bool {
     let keys: Result<BTreeMap<String, serde_json::Value>, _> =
         serde_saphyr::from_str_with_options(text, options());
     keys.is_ok_and(|keys| {
-        keys.contains_key("freeze") && !["image", "service"].iter().any(|key| keys.contains_key(*key))
+        let has = |names: [&str; 2]| names.iter().any(|name| keys.contains_key(*name));
+        has(["freeze", "capacity"]) && !has(["image", "service"])
     })
 }
 

@@ -16,6 +16,7 @@
 //!
 //! It does not know SSM, ECS or a registry: text, tags and labels come in as values.
 
+pub mod capacity;
 mod check;
 pub mod cluster;
 mod later;

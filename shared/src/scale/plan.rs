@@ -1,0 +1,77 @@
+//! What a scale pass would do to one cluster, and what it would not and why: the value that
+//! `windlass capacity` prints and the function applies.
+
+use serde::{Deserialize, Serialize};
+
+use super::report::Note;
+use crate::id::{AutoScalingGroupName, ClusterName, ContainerInstanceArn, InstanceId, ServiceName};
+use crate::ledger::{ClusterState, WhyItLeaves};
+
+/// One pass's intent over one cluster.
+#[must_use]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CapacityPlan {
+    /// Which cluster.
+    pub cluster: ClusterName,
+    /// What to do, in order. Empty in a quiet world.
+    pub steps: Vec<Step>,
+    /// What was decided and what was not done, each with its reason.
+    pub report: Vec<Note>,
+    /// The row's state from now on; steps that did not go through take their part of it back.
+    pub state: ClusterState,
+}
+
+/// One change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "step")]
+pub enum Step {
+    /// `ecs:UpdateService` with nothing but the desired count.
+    SetDesired {
+        /// Which service.
+        service: ServiceName,
+        /// What it is now: another number there makes the step stale.
+        from: u32,
+        /// What it is to be.
+        to: u32,
+        /// Why, in words.
+        why: String,
+    },
+    /// `autoscaling:SetDesiredCapacity`: only ever more. Fewer is [`Step::Remove`], instance by instance.
+    SetCapacity {
+        /// Which group.
+        group: AutoScalingGroupName,
+        /// What it is now: another number there makes the step stale.
+        from: u32,
+        /// What it is to be.
+        to: u32,
+        /// Why, in words.
+        why: String,
+    },
+    /// Marks an instance, then sets it DRAINING; `functions/drain` sees it out.
+    Empty {
+        /// ECS's name for it.
+        instance: ContainerInstanceArn,
+        /// EC2's.
+        ec2: InstanceId,
+        /// Why.
+        why: WhyItLeaves,
+    },
+    /// Takes an instance back that leaves for consolidation: ACTIVE, then the mark off.
+    TakeBack {
+        /// ECS's name for it.
+        instance: ContainerInstanceArn,
+        /// EC2's.
+        ec2: InstanceId,
+        /// Why, in words.
+        why: String,
+    },
+    /// `autoscaling:TerminateInstanceInAutoScalingGroup` of an instance that is empty.
+    Remove {
+        /// Which.
+        ec2: InstanceId,
+        /// Of which group.
+        group: AutoScalingGroupName,
+        /// Whether the group has one fewer from now on; of a rotation it has not.
+        fewer: bool,
+    },
+}

@@ -1,0 +1,183 @@
+//! What a scale pass decided, and what it did not do: each thing with its typed reason.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AlarmName, AutoScalingGroupName, ContainerInstanceArn, InstanceId, ServiceName, Timestamp};
+use crate::ledger::WhyItLeaves;
+
+/// One line of the report. Rooms add their own: [`ServiceNote`], [`InstanceNote`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Note {
+    /// Of a service's desired count.
+    Service(ServiceNote),
+    /// Of the cluster's instances.
+    Instances(InstanceNote),
+    /// Something could not be read, so that what rests on it was not decided.
+    Unreadable(String),
+}
+
+/// Of a service's desired count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "note")]
+pub enum ServiceNote {
+    /// An alarm that a rule names does not exist.
+    NoSuchAlarm {
+        /// Which service.
+        service: ServiceName,
+        /// Which alarm.
+        alarm: AlarmName,
+    },
+    /// AWS's Application Auto Scaling owns the desired count.
+    OwnedElsewhere {
+        /// Which service.
+        service: ServiceName,
+    },
+    /// A rule would act, and waits for its patience.
+    Patience {
+        /// Which service.
+        service: ServiceName,
+        /// The rule's alarm.
+        alarm: AlarmName,
+        /// How many tasks it wants.
+        wants: u32,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// A rule wants more (or fewer) than the limits allow.
+    AtLimit {
+        /// Which service.
+        service: ServiceName,
+        /// How many it wants.
+        wants: u32,
+        /// The limit.
+        limit: u32,
+    },
+}
+
+/// Of the cluster's instances.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "note")]
+pub enum InstanceNote {
+    /// ECS's managed scaling owns the group's capacity.
+    ManagedScaling {
+        /// Which group.
+        group: AutoScalingGroupName,
+        /// The capacity provider.
+        provider: String,
+    },
+    /// The group has no tag `windlass:cluster`, so that it is nobody's to change.
+    NotOurs {
+        /// Which group.
+        group: AutoScalingGroupName,
+    },
+    /// Tasks have no place, and no group can give one.
+    NoPlace {
+        /// Whose tasks: `service:shop`.
+        of: String,
+        /// How many.
+        tasks: u32,
+        /// Which resource is short, on which instances.
+        why: String,
+    },
+    /// Instances are on their way.
+    Launching {
+        /// Which group.
+        group: AutoScalingGroupName,
+        /// How many.
+        instances: u32,
+    },
+    /// An instance drains, and it was not Windlass that asked.
+    SomebodyDrains {
+        /// Which.
+        instance: ContainerInstanceArn,
+    },
+    /// An instance leaves.
+    Leaves {
+        /// Which.
+        instance: InstanceId,
+        /// Why.
+        why: WhyItLeaves,
+        /// Tasks that are still there and count.
+        tasks: u32,
+    },
+    /// An instance could be emptied, and is kept.
+    Kept {
+        /// Which.
+        instance: InstanceId,
+        /// Why, in words.
+        why: String,
+    },
+    /// What consolidation saves, in cents a month, by the price table.
+    Saves {
+        /// How many instances.
+        instances: u32,
+        /// Cents of a US dollar a month.
+        cents_a_month: u64,
+    },
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Service(note) => note.fmt(f),
+            Self::Instances(note) => note.fmt(f),
+            Self::Unreadable(what) => write!(f, "unreadable: {what}"),
+        }
+    }
+}
+
+impl fmt::Display for ServiceNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSuchAlarm { service, alarm } => write!(
+                f,
+                "{service}: there is no alarm {alarm}; create it, or correct `scaling.rules` of its spec"
+            ),
+            Self::OwnedElsewhere { service } => write!(
+                f,
+                "{service}: left alone, AWS's Application Auto Scaling owns its desired count; \
+                 deregister its scalable target to let Windlass scale it"
+            ),
+            Self::Patience { service, alarm, wants, until } => {
+                write!(f, "{service}: {alarm} asks for {wants} tasks; not before {until:.0}")
+            }
+            Self::AtLimit { service, wants, limit } => {
+                write!(f, "{service}: its rules ask for {wants} tasks, its limit is {limit}")
+            }
+        }
+    }
+}
+
+impl fmt::Display for InstanceNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ManagedScaling { group, provider } => write!(
+                f,
+                "{group}: left alone, the capacity provider {provider} has managed scaling; \
+                 turn that off to let Windlass set its capacity"
+            ),
+            Self::NotOurs { group } => write!(
+                f,
+                "{group}: left alone, it has no tag `windlass:cluster`; tag it to let Windlass set its capacity"
+            ),
+            Self::NoPlace { of, tasks, why } => write!(f, "{tasks} of {of} without a place: {why}"),
+            Self::Launching { group, instances } => write!(f, "{group}: {instances} on their way"),
+            Self::SomebodyDrains { instance } => {
+                write!(f, "{}: drains, and not for Windlass; left alone", instance.as_str())
+            }
+            Self::Leaves { instance, why, tasks } => {
+                write!(f, "{instance}: leaves, {why}; {tasks} tasks to go")
+            }
+            Self::Kept { instance, why } => write!(f, "{instance}: kept, {why}"),
+            Self::Saves { instances, cents_a_month } => write!(
+                f,
+                "{instances} instances fewer save ${}.{:02} a month",
+                cents_a_month / 100,
+                cents_a_month % 100
+            ),
+        }
+    }
+}
