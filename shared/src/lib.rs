@@ -13,10 +13,12 @@
 //! | [`facts`] | what was observed: `Known`, `Absent` or `Unreadable` |
 //! | [`ledger`] | what is remembered: the row of a service, the items of its history |
 //! | [`deploy`] | the deploy pass: facts + spec + row + now → plan, checked |
+//! | [`drain`] | the drain pass: an instance that leaves is seen out |
 //! | [`scale`] | the scale pass: a cluster's facts + specs + row + now → tasks and instances |
 //! | [`verify`] | the verdict on a new revision: who asks, what is looked at, what it comes to |
 
 pub mod deploy;
+pub mod drain;
 pub mod event;
 pub mod facts;
 pub mod id;

@@ -1,0 +1,162 @@
+//! What a drain pass would do to one instance, and what it waits for.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AutoScalingGroupName, ContainerInstanceArn, InstanceId, TargetGroupArn, TaskArn, Timestamp};
+use crate::ledger::{InstanceKey, InstanceState, WhyItLeaves};
+
+/// One pass's intent over one instance.
+#[must_use]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrainPlan {
+    /// Which instance.
+    pub key: InstanceKey,
+    /// What to do, in order.
+    pub steps: Vec<Step>,
+    /// What it waits for, and why other things are not done.
+    pub report: Vec<Note>,
+    /// The row's state from now on.
+    pub state: InstanceState,
+}
+
+/// One change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "step")]
+pub enum Step {
+    /// `ecs:PutAttributes`: says on the instance why it leaves, before it drains.
+    Mark {
+        /// Which.
+        instance: ContainerInstanceArn,
+        /// Why.
+        why: WhyItLeaves,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// `ecs:UpdateContainerInstancesState` to DRAINING.
+    Drain {
+        /// Which.
+        instance: ContainerInstanceArn,
+    },
+    /// `autoscaling:RecordLifecycleActionHeartbeat`.
+    Heartbeat {
+        /// The group.
+        group: AutoScalingGroupName,
+        /// The hook.
+        hook: String,
+        /// Which.
+        instance: InstanceId,
+    },
+    /// `ecs:StopTask`: the time is up. Recorded as cut.
+    StopTask {
+        /// Which.
+        task: TaskArn,
+        /// Whose.
+        group: String,
+        /// Why, for ECS and the record.
+        reason: String,
+    },
+    /// `autoscaling:CompleteLifecycleAction` with `CONTINUE`: the instance is let go.
+    Complete {
+        /// The group.
+        group: AutoScalingGroupName,
+        /// The hook.
+        hook: String,
+        /// Which.
+        instance: InstanceId,
+    },
+    /// `ecs:UpdateContainerInstancesState` to ACTIVE, then the mark off.
+    TakeBack {
+        /// Which.
+        instance: ContainerInstanceArn,
+    },
+}
+
+/// What a drain pass waits for, or leaves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "note")]
+pub enum Note {
+    /// Tasks of services are being moved by ECS.
+    Tasks {
+        /// How many.
+        tasks: u32,
+        /// Whose, each once.
+        of: Vec<String>,
+    },
+    /// Tasks that no service starts again.
+    Standalone {
+        /// Which.
+        tasks: Vec<TaskArn>,
+        /// Until when they are waited for.
+        until: Timestamp,
+    },
+    /// A task is protected from being stopped.
+    Protected {
+        /// Which.
+        task: TaskArn,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// Its targets are still in the load balancer.
+    Targets {
+        /// How many.
+        targets: u32,
+        /// In which groups.
+        groups: Vec<TargetGroupArn>,
+    },
+    /// ECS cannot move the service's tasks: its minimum and its maximum are both 100 percent (or
+    /// round to that).
+    CannotMove {
+        /// Which service.
+        service: String,
+        /// Its minimum.
+        min_percent: u32,
+        /// Its maximum.
+        max_percent: u32,
+        /// How many tasks it wants.
+        desired: u32,
+    },
+    /// ECS's managed draining sees it out.
+    ManagedDraining {
+        /// The capacity provider.
+        provider: String,
+    },
+    /// It drains for somebody else.
+    NotOurs,
+    /// The time was up.
+    TimedOut {
+        /// Since when it left.
+        since: Timestamp,
+        /// What was done.
+        then: String,
+    },
+    /// Something could not be read.
+    Unreadable(String),
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tasks { tasks, of } => write!(f, "{tasks} tasks to go: {}", of.join(", ")),
+            Self::Standalone { tasks, until } => {
+                write!(f, "{} tasks that no service starts again; waited for until {until:.0}", tasks.len())
+            }
+            Self::Protected { task, until } => write!(f, "{} is protected until {until:.0}", task.as_str()),
+            Self::Targets { targets, groups } => {
+                write!(f, "{targets} targets still in {} target groups", groups.len())
+            }
+            Self::CannotMove { service, min_percent, max_percent, desired } => write!(
+                f,
+                "{service}: ECS cannot move its tasks (minimum {min_percent} %, maximum {max_percent} % of \
+                 {desired}); raise `max_percent` or lower `min_healthy_percent` in its spec's `rollout`"
+            ),
+            Self::ManagedDraining { provider } => {
+                write!(f, "left alone: the capacity provider {provider} has managed draining")
+            }
+            Self::NotOurs => f.write_str("left alone: it drains, and not for Windlass"),
+            Self::TimedOut { since, then } => write!(f, "leaving since {since:.0}, the time is up: {then}"),
+            Self::Unreadable(what) => write!(f, "unreadable: {what}"),
+        }
+    }
+}
