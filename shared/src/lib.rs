@@ -15,8 +15,10 @@
 //! | [`deploy`] | the deploy pass: facts + spec + row + now → plan, checked |
 //! | [`drain`] | the drain pass: an instance that leaves is seen out |
 //! | [`scale`] | the scale pass: a cluster's facts + specs + row + now → tasks and instances |
+//! | [`capacity`] | the bin packer: which tasks fit where, how many instances are missing, which are spare |
 //! | [`verify`] | the verdict on a new revision: who asks, what is looked at, what it comes to |
 
+pub mod capacity;
 pub mod deploy;
 pub mod drain;
 pub mod event;

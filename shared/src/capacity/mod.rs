@@ -1,0 +1,36 @@
+//! The bin packer: ECS tasks on EC2 instances. Pure, deterministic, without a clock.
+//!
+//! | question | asked with | answered with |
+//! |---|---|---|
+//! | does it fit, and why not? | [`place`] | [`Placement`]: what goes where; what does not, and the [`Why`] |
+//!
+//! How the rooms relate:
+//!
+//! - [`Resources`], [`HostPorts`]: what is counted; [`TaskShape`]: what a task asks; [`ClusterQuery`]: ECS's
+//!   constraints on instances; [`Instance`]: what there is. These are what a caller makes from facts.
+//! - `catalogue` turns shapes into numbers and bits, `fleet` instances, once a question; all packing is done
+//!   on those. Ten thousand tasks are a few hundred shapes: they are placed shape by shape.
+//!
+//! What it does not know: where the facts come from, whose the groups are, when anything happens, and how
+//! ECS will really place. It says what *could* be; ECS decides, and the next pass looks again.
+
+mod catalogue;
+mod fleet;
+mod instance;
+mod place;
+mod query;
+mod resources;
+mod shape;
+#[cfg(test)]
+mod tests;
+mod why;
+
+pub use instance::{
+    Agent, Attributes, HOURS_A_MONTH, Instance, InstanceState, Owner, Protection, Standing, TaskOn,
+    UsdPerHour,
+};
+pub use place::{Placed, Placement, Unplaced, place};
+pub use query::{Candidate, ClusterQuery, QueryError};
+pub use resources::{HostPorts, Protocol, Resource, Resources};
+pub use shape::{ContainerNeeds, Demand, Sharing, Spread, TaskShape, reserved};
+pub use why::{Closest, Lack, Obstacle, Proof, Why};
