@@ -17,6 +17,7 @@ mod releases_that_fail;
 mod rollback;
 mod rollback_strategies;
 mod routes;
+mod scan;
 mod simulation;
 mod stage;
 mod strategies;
