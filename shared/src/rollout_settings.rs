@@ -57,6 +57,32 @@ impl Default for RolloutSettings {
     }
 }
 
+/// How many of a service's tasks a rolling update may have: ECS rounds the lower limit up and
+/// the upper one down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Healthy ones at any time, at least.
+    pub least: u64,
+    /// Running ones at any time, at most.
+    pub most: u64,
+}
+
+impl Bounds {
+    /// Of `desired` tasks at these percentages.
+    pub fn of(desired: u32, min_percent: u32, max_percent: u32) -> Self {
+        let desired = u64::from(desired);
+        Self {
+            least: (desired * u64::from(min_percent)).div_ceil(100),
+            most: desired * u64::from(max_percent) / 100,
+        }
+    }
+
+    /// Whether a task can be replaced. Of none there is nothing to replace.
+    pub fn permit_a_move(self) -> bool {
+        self.least < self.most || self.most == 0
+    }
+}
+
 impl RolloutSettings {
     /// The same in the one form in which two of the same meaning are equal.
     #[must_use]
@@ -133,4 +159,16 @@ pub enum HookTarget {
         /// The role in which ECS invokes it.
         role: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounding_may_leave_no_task_to_replace() {
+        let permits = |desired, min, max| Bounds::of(desired, min, max).permit_a_move();
+        assert!(!permits(2, 100, 125) && !permits(1, 50, 100) && !permits(1, 100, 150));
+        assert!(permits(4, 100, 125) && permits(2, 50, 100) && permits(1, 100, 200) && permits(0, 100, 100));
+    }
 }

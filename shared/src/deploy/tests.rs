@@ -8,6 +8,5 @@ mod native;
 mod pushing;
 mod rolling;
 mod routing;
-mod scanning;
 mod sweeping;
 mod world;

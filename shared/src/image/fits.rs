@@ -66,7 +66,6 @@ mod tests {
             repository: "shop".into(),
             architectures: architectures.iter().cloned().collect(),
             labels: BTreeMap::new(),
-            children: BTreeSet::new(),
         }
     }
 

@@ -42,8 +42,6 @@ pub enum WaitsOn {
     Answer,
     /// A service that this one follows.
     Upstream,
-    /// Another scan, or another image.
-    Scan,
 }
 
 /// What is stopped.

@@ -12,6 +12,7 @@ use super::{
     Strategy, TaskSpec, VerifySpec,
 };
 use crate::id::ServiceKey;
+use crate::rollout_settings::Bounds;
 
 /// CloudWatch's limit of an alarm's name (`PutMetricAlarm`).
 pub(super) const ALARM_NAME_MAX: usize = 255;
@@ -93,7 +94,8 @@ impl ServiceSpec {
         let rollout = self.rollout_or_default();
         let rolls = rollout.strategy == Strategy::Rolling && rollout.min_healthy_percent <= 100;
         checks.need(
-            !rolls || can_move(&rollout, self.desired),
+            !rolls
+                || Bounds::of(self.desired, rollout.min_healthy_percent, rollout.max_percent).permit_a_move(),
             "rollout",
             format!(
                 "with {} desired, at least {} % (rounded up) and at most {} % (rounded down) leave no room to \
@@ -102,15 +104,6 @@ impl ServiceSpec {
             ),
         );
     }
-}
-
-/// Whether a rolling update can replace a task: ECS rounds the lower limit up and the
-/// upper one down.
-fn can_move(rollout: &RolloutSpec, desired: u32) -> bool {
-    let desired = u64::from(desired);
-    let at_least = (desired * u64::from(rollout.min_healthy_percent)).div_ceil(100);
-    let at_most = desired * u64::from(rollout.max_percent) / 100;
-    desired == 0 || at_least < at_most
 }
 
 pub(super) fn within<T>(

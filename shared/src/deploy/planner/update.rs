@@ -36,6 +36,8 @@ impl Planner<'_> {
         }
         self.may_begin(wanted, &chosen.digest)?;
         if self.goes_by_canary(&wanted.spec, service) {
+            // Its promotion is a rolling update of the service itself.
+            self.can_move(&native::rolling(&wanted.spec.rollout_or_default()), service)?;
             return self.begin_canary(wanted, service, chosen, desired, live);
         }
         // Its refusals come before anything is made.

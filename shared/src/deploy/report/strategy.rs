@@ -64,6 +64,15 @@ pub enum StrategyNote {
     },
     /// Shares of requests without requests.
     NeedsRoute,
+    /// Rounded, the percentages leave no room to replace a task: ECS would wait for ever.
+    NoMove {
+        /// Tasks that are wanted now.
+        desired: u32,
+        /// Of the lower limit: healthy ones, at least.
+        least: u64,
+        /// Of the upper one: running ones, at most.
+        most: u64,
+    },
     /// Every priority before the service's own rule is taken.
     NoPriorityBefore {
         /// The service's own rule.
@@ -82,6 +91,7 @@ impl StrategyNote {
             | Self::GroupTaken { .. }
             | Self::LeadsElsewhere { .. }
             | Self::NeedsRoute
+            | Self::NoMove { .. }
             | Self::NoPriorityBefore { .. } => true,
             Self::Shifting { .. }
             | Self::SwitchWaits
@@ -108,6 +118,7 @@ impl StrategyNote {
             | Self::GroupTaken { .. }
             | Self::LeadsElsewhere { .. }
             | Self::NeedsRoute
+            | Self::NoMove { .. }
             | Self::NoPriorityBefore { .. } => true,
         }
     }
@@ -191,6 +202,13 @@ impl StrategyNote {
             Self::NeedsRoute => (
                 "shares of requests need a `route`".to_owned(),
                 "add one; without it, `blue_green` works on a service without a load balancer",
+            ),
+            Self::NoMove { desired, least, most } => (
+                format!(
+                    "a rolling update keeps at least {least} and at most {most} of {desired} task(s), which \
+                     leaves none to replace"
+                ),
+                "lower `rollout.min_healthy_percent`, raise `rollout.max_percent`, or want more tasks",
             ),
             Self::NoPriorityBefore { rule } => (
                 format!("no priority is free before {rule}, where `rollout.test_route` would have to stand"),

@@ -17,7 +17,7 @@ use crate::deploy::{desired, route};
 use crate::facts::{Fact, LiveService, RouteFacts, Rule};
 use crate::id::{RuleArn, TargetGroupArn};
 use crate::names;
-use crate::rollout_settings::Shift;
+use crate::rollout_settings::{Bounds, Shift};
 use crate::spec::{RolloutSpec, RouteSpec, ServiceSpec};
 
 /// All of a rule's requests, in the weights that ECS itself writes.
@@ -47,6 +47,7 @@ impl Planner<'_> {
         service: &LiveService,
     ) -> Result<Prepared, Stop> {
         let Some(rollout) = &spec.rollout else {
+            self.can_move(&service.settings, service)?;
             return Ok(Prepared { shift: service.settings.shift, ..Prepared::default() });
         };
         let wanted = settings(spec, rollout, self.settings.verify.as_ref(), service);
@@ -61,6 +62,7 @@ impl Planner<'_> {
             Shift::Rolling => super::rolling(rollout),
             _ => wanted,
         };
+        self.can_move(&wanted, service)?;
         prepared.settings = Some(wanted).filter(|wanted| *wanted != service.settings);
         let changes = prepared.settings.is_some() || prepared.load_balancer.is_some();
         let was = || Was {
@@ -69,6 +71,21 @@ impl Planner<'_> {
         };
         prepared.was = changes.then(was).map(Box::new);
         Ok(prepared)
+    }
+
+    /// The spec was checked with the tasks that the service began with; scaling has its own
+    /// number. ECS would say nothing and wait.
+    pub(in crate::deploy::planner) fn can_move(
+        &mut self,
+        settings: &RolloutSettings,
+        service: &LiveService,
+    ) -> Result<(), Stop> {
+        let Bounds { least, most } =
+            Bounds::of(service.desired, settings.min_healthy_percent, settings.max_percent);
+        if settings.shift.has_two_sets() || (Bounds { least, most }).permit_a_move() {
+            return Ok(());
+        }
+        self.strategy(StrategyNote::NoMove { desired: service.desired, least, most })
     }
 
     pub(super) fn strategy<T>(&mut self, note: StrategyNote) -> Result<T, Stop> {
