@@ -98,6 +98,25 @@ fn a_person_asks_and_acts() {
     assert_eq!(again.end(), 0);
 }
 
+/// Two files want the same requests, or a file wants those of a spec that is there.
+#[test]
+fn a_conflict_is_refused_at_apply_naming_both() {
+    let dir = tempfile::tempdir().unwrap();
+    let local = Local::start(dir.path());
+    let spec = |service: &str, paths: &str| {
+        format!(
+            "cluster: main\nservice: {service}\nimage: {{repository: {service}}}\n\
+             task: {{cpu: 128, memory: 256, port: 80}}\nroute: {{paths: {paths}}}\n"
+        )
+    };
+    let mut told = local.run(&["apply", "-"], &spec("shop", "[/shop*, /cart*]"));
+    told += &local.run(&["apply", "-"], &spec("cart", "[/cart*]"));
+    told += &local.run(&["apply", "-"], &spec("shop", "[/shop*]"));
+    told += &local.run(&["apply", "-"], &spec("cart", "[/cart*]"));
+    insta::assert_snapshot!(told);
+    assert_eq!(local.end(), 0);
+}
+
 #[test]
 fn without_a_table_the_error_says_where_to_find_it() {
     let end = Command::new(env!("CARGO_BIN_EXE_windlass"))

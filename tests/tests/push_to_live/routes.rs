@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use windlass_shared::names;
 use windlass_sim::ServiceId;
+use windlass_sim::door::in_process::Kill;
+use windlass_sim::gate::faults::When;
 use windlass_tests::{Stage, key, version};
 
 use super::create::{SPEC, made};
@@ -79,14 +81,12 @@ async fn a_conflict_of_two_specs_names_both_and_touches_neither() {
     stage.watch.verdict();
 }
 
-/// copilot PR#4501, where there is no gap left: a rule of ours moves, the person's stay.
-#[tokio::test(start_paused = true)]
-async fn when_the_gaps_have_run_out_a_rule_of_ours_moves_and_the_persons_stay() {
-    let mut stage = two(403).await;
+/// `shopping-cart` and `admin` side by side, between rules of a person's: there is no gap left.
+async fn crowded(seed: u64) -> Stage {
+    let mut stage = two(seed).await;
     stage.apply_spec("shop", &SPEC.replace("/shop*", "/shopping-cart*"));
     stage.run_for(Duration::from_secs(2)).await;
     stage.until_quiet().await;
-    // Somebody moved them side by side, between rules of a person's.
     let elb = ServiceId::ElasticLoadBalancing;
     let there = stage.by_hand(elb, "DescribeRules", &json!({ "ListenerArn": stage.listener }));
     let arn = |path: &str| {
@@ -97,19 +97,69 @@ async fn when_the_gaps_have_run_out_a_rule_of_ours_moves_and_the_persons_stay() 
     stage.by_hand(elb, "SetRulePriorities", &json!({ "RulePriorities": side_by_side }));
     stage.persons_rule(1999, "/persons/1");
     stage.persons_rule(2002, "/persons/2");
-    let before = stage.count("elasticloadbalancing:SetRulePriorities");
-    // Less specific than the one, more than the other.
+    stage.door.with(|world| world.gate.log.clear());
+    stage
+}
+
+/// Less specific than the one, more than the other: it has to stand between them.
+async fn squeeze_in(stage: &mut Stage) {
     stage.apply_spec("shopping", &SPEC.replace("/shop*", "/shopping*"));
     stage.run_for(Duration::from_secs(2)).await;
     stage.until_quiet().await;
-    assert_eq!(stage.count("elasticloadbalancing:SetRulePriorities"), before + 1);
-    let order: Vec<String> = conditions(&stage);
+}
+
+fn assert_in_order(stage: &Stage) {
+    let order: Vec<String> = conditions(stage);
     let at = |path: &str| order.iter().position(|rule| rule == &format!("path {path}")).unwrap();
     assert!(at("/shopping-cart*") < at("/shopping*") && at("/shopping*") < at("/admin*"), "{order:?}");
     let persons: Vec<u32> =
         stage.rules().into_iter().filter(|rule| rule.1.contains("/persons/")).map(|rule| rule.0).collect();
     assert_eq!(persons, [1999, 2002]);
+}
+
+/// copilot PR#4501, where there is no gap left: a rule of ours moves, the person's stay.
+#[tokio::test(start_paused = true)]
+async fn when_the_gaps_have_run_out_a_rule_of_ours_moves_and_the_persons_stay() {
+    let mut stage = crowded(403).await;
+    squeeze_in(&mut stage).await;
+    assert_eq!(stage.count("elasticloadbalancing:SetRulePriorities"), 1);
+    assert_in_order(&stage);
     stage.finish().await;
+}
+
+/// Whatever call of the function is the last one around the move: nothing is moved twice, the
+/// new rule stands once, and nobody's requests went elsewhere.
+#[tokio::test(start_paused = true)]
+async fn a_move_of_priorities_killed_at_any_call_around_it_is_made_once() {
+    let mut stage = crowded(409).await;
+    squeeze_in(&mut stage).await;
+    let calls = stage.calls();
+    let is_move = |call: &windlass_tests::looks::FunctionCall| call.operation == "SetRulePriorities";
+    let number = u32::try_from(calls.iter().position(is_move).unwrap()).unwrap() + 1;
+    for (call, when) in [
+        (number - 1, When::After),
+        (number, When::Before),
+        (number, When::After),
+        (number + 1, When::Before),
+        (number + 1, When::After),
+        (number + 2, When::After),
+    ] {
+        let mut stage = crowded(409).await;
+        stage.door.kill_at(Kill { call, when });
+        squeeze_in(&mut stage).await;
+        // Lambda's own retry comes after a minute, and the dead holder's lease ends by then.
+        stage.run_for(Duration::from_mins(3)).await;
+        stage.until_quiet().await;
+        assert!(
+            stage.errors().iter().any(|error| error.contains("signal: killed")),
+            "call {call} of {number}, {when:?}"
+        );
+        assert_eq!(stage.count("elasticloadbalancing:SetRulePriorities"), 1, "call {call}, {when:?}");
+        assert_eq!(stage.rules().len(), 5, "{:?}", stage.rules());
+        assert_in_order(&stage);
+        stage.traffic.assert_none_failed();
+        stage.finish().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
