@@ -115,8 +115,9 @@ pub struct ServiceFacts {
     pub stops: Fact<Stops>,
     /// The cluster's own parameter (`/windlass/clusters/<cluster>`), as text.
     pub cluster_parameter: Fact<ParameterText>,
-    /// The scan of the chosen image, read where the spec has a `scan` section.
-    pub scan: Fact<ScanFacts>,
+    /// The scans of the chosen image, read where the spec has a `scan` section: of the image
+    /// itself, or of each that an index leads to. Absent: it was never scanned.
+    pub scans: BTreeMap<ImageDigest, Fact<ScanFacts>>,
     /// The service that this one follows, read where the spec has an `after` section.
     pub upstream: Fact<Upstream>,
     /// The task that runs before the rollout, read once it was started.
@@ -147,7 +148,7 @@ impl ServiceFacts {
             alarms: BTreeMap::new(),
             stops: Fact::NotAsked,
             cluster_parameter: Fact::NotAsked,
-            scan: Fact::NotAsked,
+            scans: BTreeMap::new(),
             upstream: Fact::NotAsked,
             pre_deploy: Fact::NotAsked,
             under_way: Fact::NotAsked,
@@ -189,8 +190,6 @@ impl Stops {
 /// The scan of an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScanFacts {
-    /// The image that was scanned.
-    pub digest: ImageDigest,
     /// `COMPLETE`, `ACTIVE` (enhanced scanning), `IN_PROGRESS`, `PENDING`, `FAILED`, …
     pub status: String,
     /// Why, where ECR says.
@@ -481,6 +480,16 @@ pub struct ImageContent {
     pub architectures: BTreeSet<Architecture>,
     /// The config's labels: of the image, or of an index's first runnable child.
     pub labels: BTreeMap<String, String>,
+    /// The images for Linux that an index leads to; none of an image.
+    #[serde(default)]
+    pub children: BTreeSet<ImageDigest>,
+}
+
+impl ImageContent {
+    /// What of it has a scan of its own: ECR scans images, and no index.
+    pub fn scannable(&self) -> BTreeSet<&ImageDigest> {
+        if self.children.is_empty() { BTreeSet::from([&self.digest]) } else { self.children.iter().collect() }
+    }
 }
 
 /// The load balancer's part of a service.

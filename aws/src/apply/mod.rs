@@ -24,6 +24,7 @@ mod priorities;
 mod register;
 mod rule;
 mod scale;
+mod scan;
 mod service;
 mod stop_rollout;
 mod target_group;
@@ -192,7 +193,10 @@ impl Run<'_> {
                 delete::target_group(self.clients, self.key, group).await.into()
             }
             Step::DeleteService { part } => delete::service(self.clients, self.key, *part).await.into(),
-            Step::RunTask(_) | Step::StartScan { .. } | Step::Deregister { .. } => unplanned(step),
+            Step::StartScan { repository, digest } => {
+                scan::start(self.clients, repository, digest).await.into()
+            }
+            Step::RunTask(_) | Step::Deregister { .. } => unplanned(step),
         }
     }
 

@@ -66,17 +66,19 @@ struct Reader {
 impl Reader {
     async fn read(&self, digest: &ImageDigest, depth: Depth) -> Result<Option<ImageContent>, Failure> {
         let Some(manifest) = self.manifest(digest.as_str()).await? else { return Ok(None) };
+        let mut children = BTreeSet::new();
         let (architectures, labels) = match (manifest.config, manifest.manifests) {
             (Some(config), _) => {
                 let config = self.config(&config.digest).await?;
                 (config.architecture(), config.labels())
             }
-            (None, Some(children)) => {
-                let runnable: Vec<Child> = children.into_iter().filter(Child::is_runnable).collect();
+            (None, Some(listed)) => {
+                let runnable: Vec<Child> = listed.into_iter().filter(Child::is_runnable).collect();
                 let labels = match (depth, runnable.first()) {
                     (Depth::Labels, Some(first)) => self.labels_of(&first.digest).await?,
                     (Depth::Labels | Depth::Platforms, _) => BTreeMap::new(),
                 };
+                children = runnable.iter().map(Child::digest).collect::<Result<_, Failure>>()?;
                 (runnable.iter().filter_map(Child::architecture).collect(), labels)
             }
             (None, None) => {
@@ -88,6 +90,7 @@ impl Reader {
             repository: self.repository.clone(),
             architectures,
             labels,
+            children,
         }))
     }
 
@@ -201,6 +204,11 @@ impl Child {
     fn is_runnable(&self) -> bool {
         !self.annotations.contains_key("vnd.docker.reference.type")
             && self.platform.as_ref().is_none_or(|platform| platform.os == "linux")
+    }
+
+    fn digest(&self) -> Result<ImageDigest, Failure> {
+        let digest = self.digest.parse();
+        digest.map_err(|_| unreadable(BATCH_GET, "a child of the index is named by no digest"))
     }
 
     fn architecture(&self) -> Option<Architecture> {

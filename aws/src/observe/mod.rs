@@ -30,6 +30,7 @@ pub(crate) mod repository;
 mod rollback;
 pub(crate) mod rounds;
 pub(crate) mod route;
+mod scan;
 pub(crate) mod service;
 mod shelf;
 pub(crate) mod surroundings;

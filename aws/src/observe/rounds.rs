@@ -8,7 +8,7 @@ use futures::join;
 use windlass_shared::deploy::{Note, Settings, desired, rollback, rollout, wanted};
 use windlass_shared::facts::{
     AlarmState, Fact, ImageContent, ImageFact, LiveService, RollbackFacts, RolloutState, RouteFacts,
-    ServiceFacts, UnderWay,
+    ScanFacts, ServiceFacts, UnderWay,
 };
 use windlass_shared::id::{Family, ImageDigest, ListenerArn, RepositoryName, ServiceKey, TaskDefinitionArn};
 use windlass_shared::image::{Policy, select};
@@ -21,7 +21,7 @@ use super::content::Depth;
 use super::convert::fact;
 use super::repository::{self, ImageQuery};
 use super::route::Second;
-use super::{Hints, Observer, alarms, parameter, route, service, surroundings, under_way};
+use super::{Hints, Observer, alarms, parameter, route, scan, service, surroundings, under_way};
 use crate::lossless::describe_task_definition;
 
 /// All facts but the cluster.
@@ -144,8 +144,13 @@ impl Reader<'_> {
         let alarms = self.alarms(wanted, facts.service.known(), early_images.as_ref());
         // A deleted service is shown as INACTIVE for a while; what comes is a new one.
         let service = facts.service.known().filter(|service| service.status != "INACTIVE").cloned();
-        let (images, repository, live, newest, route, deployments, stopped, alarms, under_way, back, canary) = join!(
-            self.chosen(wanted, &facts.images, &facts.inspected, early_images),
+        let (chosen, repository, live, newest, route, deployments, stopped, alarms, under_way, back, canary) = join!(
+            async {
+                let may_roll_out = self.scan_is_wanted(wanted, facts.service.known(), early_images.as_ref());
+                let chosen = self.chosen(wanted, &facts.images, &facts.inspected, early_images).await;
+                let scans = self.scans(wanted.filter(|_| may_roll_out), &facts.inspected, &chosen.1).await;
+                (chosen, scans)
+            },
             async {
                 match wanted {
                     Some(wanted) => self.observer.repository(&wanted.spec.image.repository).await,
@@ -162,7 +167,8 @@ impl Reader<'_> {
             self.rollback(facts.service.known(), wanted),
             self.canary(wanted),
         );
-        let (images, inspected) = images;
+        let ((images, inspected), scans) = chosen;
+        facts.scans = scans;
         facts.images = images;
         facts.inspected.extend(inspected);
         facts.repository = repository;
@@ -284,6 +290,29 @@ impl Reader<'_> {
             }
             alarms::alarms(&self.observer.clients().cloudwatch, &names).await
         }
+    }
+
+    fn scan_is_wanted(
+        &self,
+        wanted: Option<&Wanted>,
+        service: Option<&LiveService>,
+        early: Option<&(ImageQuery, Fact<Vec<ImageFact>>)>,
+    ) -> bool {
+        let spec = wanted.map(|wanted| &wanted.spec).filter(|spec| spec.scan.is_some());
+        spec.is_some_and(|spec| self.may_roll_out(spec, service, early))
+    }
+
+    /// The scans of what the policy may choose.
+    async fn scans(
+        &self,
+        wanted: Option<&Wanted>,
+        labelled: &BTreeMap<ImageDigest, Fact<ImageContent>>,
+        inspected: &BTreeMap<ImageDigest, Fact<ImageContent>>,
+    ) -> BTreeMap<ImageDigest, Fact<ScanFacts>> {
+        let Some(wanted) = wanted else { return BTreeMap::new() };
+        let contents = labelled.values().chain(inspected.values()).filter_map(Fact::known);
+        let digests: BTreeSet<_> = contents.flat_map(ImageContent::scannable).cloned().collect();
+        scan::scans(&self.observer.clients().ecr, &wanted.spec.image.repository, digests).await
     }
 
     /// Whether a rollout goes on or may begin, as far as the first round can tell: what is not

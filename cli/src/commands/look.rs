@@ -54,6 +54,7 @@ impl Look {
                     | Note::Held { .. }
                     | Note::Rollback(RollbackNote::Held { .. } | RollbackNote::GivingUp { .. })
             ) || matches!(note, Note::Gate(gate) if gate.holds_back())
+                || matches!(note, Note::Scan(scan) if scan.holds_back())
         };
         !self.plan.steps.is_empty()
             || !self.plan.ledger.ended.is_empty()

@@ -144,6 +144,10 @@ impl<'a> Planner<'a> {
     }
 
     fn finish(mut self) -> Plan {
+        // What is only made ready for a rollout keeps nothing else from being done.
+        let (last, first): (Vec<Step>, Vec<Step>) =
+            self.steps.drain(..).partition(|step| matches!(step, Step::StartScan { .. }));
+        self.steps = first.into_iter().chain(last).collect();
         self.remember_settled();
         if self.settled != self.row.state.settled {
             self.ledger.settled = self.settled;

@@ -164,6 +164,7 @@ fn leaves_open(note: &Note) -> bool {
         Note::Canary(note) => note.leaves_open(),
         Note::Rollback(note) => note.leaves_open(),
         Note::Route(note) => note.leaves_open(),
+        Note::Scan(note) => note.leaves_open(),
         Note::Quiet { .. }
         | Note::RollingOut { .. }
         | Note::Overdue { .. }

@@ -6,6 +6,7 @@ mod canary;
 mod gate;
 mod rollback;
 mod route;
+mod scan;
 mod strategy;
 
 use std::fmt;
@@ -16,6 +17,7 @@ pub use self::canary::CanaryNote;
 pub use self::gate::GateNote;
 pub use self::rollback::{NoWayBack, RollbackNote};
 pub use self::route::RouteNote;
+pub use self::scan::ScanNote;
 pub use self::strategy::StrategyNote;
 use crate::facts::Unreadable;
 use crate::id::{
@@ -206,6 +208,8 @@ pub enum Note {
     Rollback(RollbackNote),
     /// The listener's rules.
     Route(RouteNote),
+    /// The image's scan.
+    Scan(ScanNote),
     /// Nothing to do: the newest wanted image is live.
     Quiet {
         /// The image.
@@ -224,6 +228,7 @@ impl Note {
             Self::Canary(note) => note.needs_a_person(),
             Self::Rollback(note) => note.needs_a_person(),
             Self::Route(note) => note.needs_a_person(),
+            Self::Scan(note) => note.needs_a_person(),
             Self::SpecRefused { .. }
             | Self::LabelsRefused { .. }
             | Self::NotBuiltYet { refused: true, .. }
@@ -265,6 +270,7 @@ impl fmt::Display for Note {
             Self::Canary(note) => note.fmt(f),
             Self::Rollback(note) => note.fmt(f),
             Self::Route(note) => note.fmt(f),
+            Self::Scan(note) => note.fmt(f),
             Self::NotTracked { key } => write!(
                 f,
                 "not tracked: {key} has no parameter /windlass/services/{key}, no tag windlass:track, and no labelled image"

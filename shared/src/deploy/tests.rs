@@ -8,5 +8,6 @@ mod native;
 mod pushing;
 mod rolling;
 mod routing;
+mod scanning;
 mod sweeping;
 mod world;

@@ -6,7 +6,7 @@
 
 use serde::Serialize;
 
-use super::ecr::{ActionResult, EventDigest, ImageActionKind, ScanStatus};
+use super::ecr::{ActionResult, EventDigest, ImageActionKind};
 use super::ecs::{DeploymentEvent, HookEvent, TaskStatus};
 use super::ssm::{PARAMETER_PREFIX, ParameterChange, ParameterOperation};
 use super::{Event, Incoming};
@@ -126,14 +126,12 @@ fn rings(incoming: &Incoming) -> Result<Rings, Silence> {
             ActionResult::Success => Ok(repository(&copy.repository, copy.digest.as_ref(), copy.tag.clone())),
             other => Err(Silence::Failed(other.to_string())),
         },
-        Event::EcrScan(scan) => {
-            is_complete(&scan.status)?;
-            Ok(repository(&scan.repository, scan.digest.as_ref(), scan.tags.first().cloned()))
-        }
+        // A failed scan is news for whoever waits for it. None brings an image, so that nothing
+        // of it is a hint, nor makes a service.
+        Event::EcrScan(scan) => Ok(repository(&scan.repository, None, None)),
         Event::InspectorScan(scan) => {
-            is_complete(&scan.status)?;
             let name = scan.repository.as_ref().ok_or(Silence::NoRepository)?;
-            Ok(repository(name, scan.digest.as_ref(), scan.tags.first().cloned()))
+            Ok(repository(name, None, None))
         }
         Event::EcsDeployment(deployment) => match &deployment.name {
             DeploymentEvent::Other(word) => Err(Silence::NoRollout(word.clone())),
@@ -177,13 +175,6 @@ fn repository(name: &RepositoryName, digest: Option<&EventDigest>, tag: Option<I
 fn service(incoming: &Incoming, cluster: Option<&ClusterName>) -> Result<Rings, Silence> {
     let envelope = incoming.envelope.as_ref().ok_or(Silence::NoService)?;
     envelope.service(cluster).map(Rings::Service).ok_or(Silence::NoService)
-}
-
-fn is_complete(status: &ScanStatus) -> Result<(), Silence> {
-    match status {
-        ScanStatus::Complete | ScanStatus::InitialScanComplete => Ok(()),
-        ScanStatus::Failed | ScanStatus::Other(_) => Err(Silence::Failed(status.to_string())),
-    }
 }
 
 /// A deleted spec rings as well: the pass then finds a tag, labels, or nothing wanted.

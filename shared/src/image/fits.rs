@@ -66,6 +66,7 @@ mod tests {
             repository: "shop".into(),
             architectures: architectures.iter().cloned().collect(),
             labels: BTreeMap::new(),
+            children: BTreeSet::new(),
         }
     }
 

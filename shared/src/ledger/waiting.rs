@@ -42,6 +42,8 @@ pub enum WaitsOn {
     Answer,
     /// A service that this one follows.
     Upstream,
+    /// Another scan, or another image.
+    Scan,
 }
 
 /// What is stopped.

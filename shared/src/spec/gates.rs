@@ -123,6 +123,21 @@ pub struct ScanGate {
     /// Minutes to wait for a scan that has not ended.
     #[serde(default = "default_scan_minutes")]
     pub timeout_minutes: u32,
+    /// What becomes of an image whose scan failed, did not end in time, or that cannot be
+    /// scanned; left out, it is refused.
+    #[serde(default)]
+    pub if_unscanned: Unscanned,
+}
+
+/// What becomes of an image without a scan's result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Unscanned {
+    /// It waits until there is one.
+    #[default]
+    Refuse,
+    /// It goes on, and the release says so.
+    Warn,
 }
 
 fn default_scan_minutes() -> u32 {
@@ -147,6 +162,34 @@ pub enum Severity {
     High,
     /// `CRITICAL`: everything is let through.
     Critical,
+}
+
+impl Severity {
+    /// ECR's or Inspector's word; one of tomorrow is of a severity that nobody has judged.
+    pub fn from_word(word: &str) -> Self {
+        match word {
+            "INFORMATIONAL" => Self::Informational,
+            "LOW" => Self::Low,
+            "MEDIUM" => Self::Medium,
+            "HIGH" => Self::High,
+            "CRITICAL" => Self::Critical,
+            _ => Self::Undefined,
+        }
+    }
+}
+
+impl std::fmt::Display for Severity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+            Self::Informational => "informational",
+            Self::Undefined => "undefined",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        })
+    }
 }
 
 /// Another service whose digests this one follows.

@@ -20,17 +20,13 @@ impl ServiceSpec {
             rollout,
             verify: _,
             pre_deploy,
-            scan,
+            scan: _,
             scaling,
             freeze: _,
             after,
         } = self;
-        let sections = [
-            ("pre_deploy", pre_deploy.is_some()),
-            ("scan", scan.is_some()),
-            ("after", after.is_some()),
-            (SCALING, scaling.is_some()),
-        ];
+        let sections =
+            [("pre_deploy", pre_deploy.is_some()), ("after", after.is_some()), (SCALING, scaling.is_some())];
         let rollout = rollout.iter().flat_map(later_of_rollout);
         rollout.chain(sections).filter_map(|(name, used)| used.then_some(name)).collect()
     }
@@ -70,7 +66,6 @@ mod tests {
     fn each_section_that_waits_for_a_later_version_is_named_and_all_but_scaling_refuse() {
         for (section, yaml) in [
             ("pre_deploy", "pre_deploy: {command: [migrate]}"),
-            ("scan", "scan: {max_severity: medium}"),
             ("after", "after: {service: staging/shop}"),
             ("scaling", "scaling: {min: 1, max: 2}"),
         ] {

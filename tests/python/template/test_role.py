@@ -23,6 +23,8 @@ BY_PEOPLE = {
 IMPLIED = {
     "ecs:TagResource": "CreateService and RegisterTaskDefinition with tags",
     "iam:PassRole": "RegisterTaskDefinition with roles, UpdateService with the role that ECS shifts requests in",
+    "inspector2:ListCoverage": "DescribeImageScanFindings, where scanning is enhanced",
+    "inspector2:ListFindings": "DescribeImageScanFindings, where scanning is enhanced",
     "logs:CreateLogStream": "Lambda, in the function's name",
     "logs:PutLogEvents": "Lambda, in the function's name",
     "sqs:SendMessage": "Lambda's OnFailure destination",

@@ -20,6 +20,7 @@ mod retire;
 mod rollback;
 mod rollback_strategies;
 mod routes;
+mod scan;
 mod simulation;
 mod stage;
 mod strategies;

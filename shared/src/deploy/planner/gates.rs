@@ -1,5 +1,5 @@
-//! What stands before a rollout, in this order: a person's hold, a stop, a freeze window, what rings
-//! already, a person's yes.
+//! What stands before a rollout, in this order: a person's hold, a stop, a freeze window, the
+//! image's scan, what rings already, a person's yes.
 //!
 //! Each gate says nothing, or a reason and an end. What a gate lets through that a reviewer
 //! would ask about goes into the release's approvals. Where only a person or the clock can
@@ -7,6 +7,7 @@
 
 mod approval;
 mod in_force;
+mod scan;
 
 pub(super) use self::in_force::InForce;
 
@@ -30,6 +31,7 @@ impl Planner<'_> {
         self.not_held(wanted, digest)?;
         self.not_stopped(wanted, digest)?;
         self.not_frozen(wanted, digest)?;
+        self.scanned(wanted, digest)?;
         if let Some(rollout) = &wanted.spec.rollout {
             self.alarms_are_quiet(rollout, digest)?;
         }

@@ -85,7 +85,7 @@ fn a_held_service_is_not_made_either() {
 
 #[test]
 fn sections_that_are_not_acted_on_yet_are_refused_and_not_passed_over() {
-    let plan = World::empty(&format!("{SPEC}scan: {{max_severity: high}}\n")).plan();
+    let plan = World::empty(&format!("{SPEC}pre_deploy: {{command: [migrate]}}\n")).plan();
     assert!(
         plan.steps.is_empty() && matches!(plan.report[..], [Note::NotBuiltYet { refused: true, .. }]),
         "{plan}"

@@ -165,6 +165,7 @@ impl World {
             repository: "shop".into(),
             architectures: BTreeSet::from([architecture]),
             labels: labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            children: BTreeSet::new(),
         };
         self.facts.inspected.insert(digest(digit), Fact::Known(content));
         self

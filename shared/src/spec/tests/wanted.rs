@@ -46,6 +46,7 @@ fn image(service: &str) -> ImageContent {
         repository: "from-labels".into(),
         architectures: BTreeSet::new(),
         labels: BTreeMap::from([("windlass.service".into(), service.into())]),
+        children: BTreeSet::new(),
     }
 }
 

@@ -62,7 +62,7 @@ impl Planner<'_> {
     }
 
     /// What was made ready for just this rollout.
-    fn prepared_for(&self, digest: &ImageDigest, spec: &str) -> Option<&Prepared> {
+    pub(super) fn prepared_for(&self, digest: &ImageDigest, spec: &str) -> Option<&Prepared> {
         self.marks.prepared.as_ref().filter(|it| it.digest == *digest && it.spec == spec)
     }
 

@@ -97,9 +97,9 @@ fn inspector_scans_instances_too() {
 }
 
 #[test]
-fn a_failed_scan_and_a_failed_replication_ring_nothing() {
+fn a_failed_scan_rings_too_and_a_failed_replication_does_not() {
     let scan = with("ecr-image-scan-complete", "/detail/scan-status", json!("FAILED"));
-    assert_eq!(rings(&scan), Rings::Nothing(Silence::Failed("FAILED".to_owned())));
+    assert!(matches!(rings(&scan), Rings::Repository { digest: None, tag: None, .. }));
     let copy = sample("ecr-replication-action-failed");
     assert_eq!(rings(&copy), Rings::Nothing(Silence::Failed("FAILED".to_owned())));
     assert!(matches!(rings(&sample("ecr-replication-action-success")), Rings::Repository { .. }));
