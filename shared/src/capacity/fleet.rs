@@ -6,7 +6,7 @@
 
 use super::catalogue::{Catalogue, Row, RowAt, clash};
 use super::instance::{Agent, Attributes, Instance, InstanceState};
-use super::query::Candidate;
+use super::query::{Candidate, ClusterQuery};
 use super::resources::{HostPorts, Resource, Resources};
 use super::shape::Spread;
 use super::why::{Closest, Lack, Obstacle, Proof, Why};
@@ -83,10 +83,20 @@ struct Bin<'a> {
     zone: usize,
     /// Why it takes nothing at all.
     bar: Option<Obstacle>,
-    attributes: &'a Attributes,
+    /// One set, or what may come: constraints must hold for each.
+    attributes: &'a [Attributes],
     ec2: Option<&'a str>,
     agent_version: Option<&'a str>,
     agent_connected: Option<bool>,
+}
+
+/// In which order a bin is filled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fill {
+    /// As the rows come: with the largest first this is first fit decreasing.
+    InOrder,
+    /// What goes best with what is free first: for several quantities.
+    Aligned,
 }
 
 /// An instance that does not exist yet.
@@ -96,7 +106,7 @@ pub(super) struct Fresh<'a> {
     pub(super) zone: &'a AvailabilityZone,
     pub(super) capacity: Resources,
     pub(super) used_ports: &'a HostPorts,
-    pub(super) attributes: &'a Attributes,
+    pub(super) attributes: &'a [Attributes],
 }
 
 impl<'a> Fleet<'a> {
@@ -138,7 +148,7 @@ impl<'a> Fleet<'a> {
             name: instance.name(),
             zone,
             bar,
-            attributes: &instance.attributes,
+            attributes: std::slice::from_ref(&instance.attributes),
             ec2: instance.ec2.as_ref().map(AsRef::as_ref),
             agent_version: instance.agent_version.as_deref(),
             agent_connected: Some(instance.agent == Agent::Connected),
@@ -151,7 +161,6 @@ impl<'a> Fleet<'a> {
         }
     }
 
-    #[expect(dead_code, reason = "for the instances that are missing: the next slice")]
     /// A fresh instance.
     pub(super) fn add_fresh(&mut self, fresh: Fresh<'a>) -> BinAt {
         let Fresh { name, zone, capacity, used_ports, attributes } = fresh;
@@ -181,12 +190,66 @@ impl<'a> Fleet<'a> {
         at
     }
 
-    #[expect(dead_code, reason = "for the instances that are missing: the next slice")]
-    /// Takes the newest fresh bins away again, down to `count` bins.
-    pub(super) fn truncate(&mut self, count: usize) {
-        self.bins.truncate(count);
-        self.lanes.iter_mut().for_each(|lane| lane.retain(|it| *it < count));
-        self.allowed.iter_mut().for_each(|it| it.truncate(count));
+    /// Takes the newest bin away again, with what was put on it since it came.
+    pub(super) fn pop_fresh(&mut self, puts: &[Put]) {
+        let Some(bin) = self.bins.pop() else { return };
+        for put in puts {
+            let at = self.row(put.row).group * self.zones.len() + bin.zone;
+            self.state.in_zone[at] -= put.count;
+        }
+        let all = self.zones.len();
+        self.lanes[bin.zone].pop();
+        self.lanes[all].pop();
+        let State { free, marks, in_zone: _, groups, out } = &mut self.state;
+        free.pop();
+        groups.pop();
+        out.pop();
+        marks.truncate(self.bins.len() * self.catalogue.words);
+        for allowed in &mut self.allowed {
+            allowed.pop();
+        }
+    }
+
+    /// Fills one bin from what is left, in the order given or by what goes best with what is free.
+    pub(super) fn fill(&mut self, bin: BinAt, left: &mut [(RowAt, u32)], how: Fill, puts: &mut Vec<Put>) {
+        match how {
+            Fill::InOrder => {
+                for (row, count) in left {
+                    self.put_many(*row, bin, count, u32::MAX, puts);
+                }
+            }
+            Fill::Aligned => {
+                while let Some(at) = self.best_aligned(bin, left) {
+                    let (row, count) = &mut left[at];
+                    self.put_many(*row, bin, count, 1, puts);
+                }
+            }
+        }
+    }
+
+    fn put_many(&mut self, row: RowAt, bin: BinAt, left: &mut u32, most: u32, puts: &mut Vec<Put>) {
+        let mut count = 0;
+        // One by one where a constraint looks at tasks: the first may forbid the second.
+        while *left > 0 && count < most && self.fits(row, bin) {
+            self.put(row, bin);
+            *left -= 1;
+            count += 1;
+        }
+        if count > 0 {
+            puts.push(Put { row, bin, count });
+        }
+    }
+
+    /// The row whose needs go best with what is free: large in what there is much of.
+    fn best_aligned(&self, bin: BinAt, left: &[(RowAt, u32)]) -> Option<usize> {
+        let free = self.weighed(self.state.free[bin]);
+        let fitting = (0..left.len()).filter(|at| left[*at].1 > 0 && self.fits(left[*at].0, bin));
+        fitting.max_by_key(|at| {
+            let need = self.weighed(self.catalogue.rows[left[*at].0].need);
+            let product: u128 =
+                need.iter().zip(free).map(|(need, free)| u128::from(*need) * u128::from(free)).sum();
+            (product, std::cmp::Reverse(*at))
+        })
     }
 
     /// Sets what quantities weigh against each other, by the instances that there are or may be.
@@ -250,14 +313,16 @@ impl<'a> Fleet<'a> {
         let groups: Vec<&str> =
             self.state.groups[bin].iter().map(|it| self.catalogue.groups[*it].as_str()).collect();
         let it = &self.bins[bin];
-        let candidate = Candidate {
-            attributes: it.attributes,
+        let candidate = |attributes| Candidate {
+            attributes,
             ec2_instance_id: it.ec2,
             agent_version: it.agent_version,
             agent_connected: it.agent_connected,
             groups: &groups,
         };
-        queries.iter().all(|query| query.is_fulfilled_by(candidate))
+        let fulfils =
+            |query: &ClusterQuery| it.attributes.iter().all(|of| query.is_fulfilled_by(candidate(of)));
+        queries.iter().all(fulfils)
     }
 
     fn mark(&self, bin: BinAt) -> &[u64] {
@@ -294,24 +359,14 @@ impl<'a> Fleet<'a> {
         }
     }
 
-    #[expect(dead_code, reason = "for the instances that are missing: the next slice")]
-    /// Takes a bin out of the fleet, and what it has on it out of the count of its zone.
-    pub(super) fn take_out(&mut self, bin: BinAt, on_it: impl Iterator<Item = RowAt>) {
-        self.state.out[bin] = true;
-        for row in on_it {
-            let at = self.row(row).group * self.zones.len() + self.bins[bin].zone;
-            self.state.in_zone[at] = self.state.in_zone[at].saturating_sub(1);
-        }
-    }
-
-    /// Places up to `count` tasks of a row, among the bins from `from` on; gives back how many have no place.
-    pub(super) fn settle(&mut self, row: RowAt, count: u32, from: BinAt, puts: &mut Vec<Put>) -> u32 {
+    /// Places up to `count` tasks of a row; gives back how many have no place.
+    pub(super) fn settle(&mut self, row: RowAt, count: u32, puts: &mut Vec<Put>) -> u32 {
         let mut lanes = self.lanes_of(row);
         let mut left = count;
         while left > 0 {
             let Some(lane) = self.next_lane(row, &lanes) else { break };
             let Some(mut put) = lanes[lane].open else {
-                match self.tightest(row, lanes[lane].at, from) {
+                match self.tightest(row, lanes[lane].at) {
                     Some(bin) => lanes[lane].open = Some(Put { row, bin, count: 0 }),
                     None => lanes[lane].full = true,
                 }
@@ -349,10 +404,8 @@ impl<'a> Fleet<'a> {
     }
 
     /// The fullest bin of a lane that takes a task of the row; the earlier of two.
-    fn tightest(&self, row: RowAt, lane: usize, from: BinAt) -> Option<BinAt> {
-        let bins = &self.lanes[lane];
-        let bins = &bins[bins.partition_point(|it| *it < from)..];
-        let fitting = bins.iter().copied().filter(|bin| self.fits(row, *bin));
+    fn tightest(&self, row: RowAt, lane: usize) -> Option<BinAt> {
+        let fitting = self.lanes[lane].iter().copied().filter(|bin| self.fits(row, *bin));
         fitting.min_by_key(|bin| self.weighed(self.state.free[*bin]).into_iter().sum::<u64>())
     }
 
@@ -403,7 +456,8 @@ impl<'a> Fleet<'a> {
         Resource::ALL.into_iter().find(|which| needs.of(*which) > free.of(*which)).map(Obstacle::Short)
     }
 
-    fn lacks(&self, row: RowAt, bin: BinAt) -> Vec<Lack> {
+    /// What a bin lacks for one more task.
+    pub(super) fn lacks(&self, row: RowAt, bin: BinAt) -> Vec<Lack> {
         let it = self.row(row);
         let short = it.shape.needs.minus(Resources::from_array(self.state.free[bin]));
         let quantities = Resource::ALL.into_iter().filter(|which| short.of(*which) > 0);

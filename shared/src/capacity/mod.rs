@@ -3,6 +3,7 @@
 //! | question | asked with | answered with |
 //! |---|---|---|
 //! | does it fit, and why not? | [`place`] | [`Placement`]: what goes where; what does not, and the [`Why`] |
+//! | which instances are missing? | [`missing`] | [`Order`]: how many more of which [`GroupOffer`], in one step; what no group can help |
 //!
 //! How the rooms relate:
 //!
@@ -17,6 +18,8 @@
 mod catalogue;
 mod fleet;
 mod instance;
+mod missing;
+mod offer;
 mod place;
 mod query;
 mod resources;
@@ -29,6 +32,8 @@ pub use instance::{
     Agent, Attributes, HOURS_A_MONTH, Instance, InstanceState, Owner, Protection, Standing, TaskOn,
     UsdPerHour,
 };
+pub use missing::{More, NoHelp, Order, Unplaceable, missing};
+pub use offer::{GroupOffer, Machine, OnDemand, Share, Supply};
 pub use place::{Placed, Placement, Unplaced, place};
 pub use query::{Candidate, ClusterQuery, QueryError};
 pub use resources::{HostPorts, Protocol, Resource, Resources};

@@ -1,9 +1,10 @@
 //! Which of the wanted tasks fit on the instances that there are, and why the rest does not.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::catalogue::{Catalogue, RowAt};
-use super::fleet::{BinAt, Fleet, Put, State};
+use super::fleet::{Fleet, Put, State};
 use super::instance::Instance;
 use super::resources::Resource;
 use super::shape::{Demand, TaskShape};
@@ -62,7 +63,7 @@ pub fn place(instances: &[Instance], demand: &[Demand]) -> Placement {
     let mut fleet = Fleet::new(&catalogue, instances, std::iter::empty());
     let wanted = Wanted::of(&catalogue, demand);
     let before = fleet.state.clone();
-    let packed = pack(&mut fleet, &wanted, 0, &before);
+    let packed = pack(&mut fleet, &wanted, &before);
     let refusals = Refusals { before: &before, wanted: &wanted };
     let unplaced = packed.left.iter().map(|(row, count)| (*row, *count, refusals.why(&mut fleet, *row)));
     let unplaced: Vec<(RowAt, u32, Why)> = unplaced.collect();
@@ -85,6 +86,8 @@ pub(super) struct Wanted {
     pub(super) rows: Vec<(RowAt, u32)>,
     /// Per row its demands, each with how many.
     demands: Vec<Vec<(usize, u32)>>,
+    /// Rows that come before all others: nothing can be bought for them.
+    pub(super) first: BTreeSet<RowAt>,
 }
 
 impl Wanted {
@@ -95,7 +98,7 @@ impl Wanted {
         }
         let total = |of: &Vec<(usize, u32)>| of.iter().map(|(_, count)| count).sum();
         let rows = demands.iter().enumerate().map(|(row, of)| (row, total(of)));
-        Self { rows: rows.filter(|(_, count)| *count > 0).collect(), demands }
+        Self { rows: rows.filter(|(_, count)| *count > 0).collect(), demands, first: BTreeSet::new() }
     }
 
     /// Each demand's part of what was placed.
@@ -155,22 +158,29 @@ pub(super) struct Packed {
 }
 
 impl Packed {
-    fn tasks_left(&self) -> u64 {
-        self.left.iter().map(|(_, count)| u64::from(*count)).sum()
+    /// How much is left over: of what nothing can be bought for, of all (by quantities, for those are
+    /// bought), and how many tasks.
+    fn left_over(&self, fleet: &Fleet<'_>, first: &BTreeSet<RowAt>) -> [u64; 3] {
+        self.left.iter().fold([0; 3], |sum, (row, count)| {
+            let (count, volume) = (u64::from(*count), u64::from(*count) * fleet.volume(*row).max(1));
+            let of_first = if first.contains(row) { volume } else { 0 };
+            [sum[0] + of_first, sum[1] + volume, sum[2] + count]
+        })
     }
 }
 
 /// Packs in several orders, until nothing is left over; leaves the fleet as the best of them does.
-pub(super) fn pack(fleet: &mut Fleet<'_>, wanted: &Wanted, from: BinAt, before: &State) -> Packed {
+pub(super) fn pack(fleet: &mut Fleet<'_>, wanted: &Wanted, before: &State) -> Packed {
     let mut best: Option<(Packed, State)> = None;
     for order in [Order::Dominant, Order::Choosiest, Order::Volume] {
         fleet.state.clone_from(before);
-        let rows = order.of(fleet, &wanted.rows);
-        let packed = pack_in(fleet, &rows, from);
+        let rows = order.of(fleet, wanted);
+        let packed = pack_in(fleet, &rows);
         if packed.left.is_empty() {
             return packed;
         }
-        if best.as_ref().is_none_or(|(known, _)| packed.tasks_left() < known.tasks_left()) {
+        let left_over = |it: &Packed| it.left_over(fleet, &wanted.first);
+        if best.as_ref().is_none_or(|(known, _)| left_over(&packed) < left_over(known)) {
             best = Some((packed, fleet.state.clone()));
         }
     }
@@ -180,13 +190,13 @@ pub(super) fn pack(fleet: &mut Fleet<'_>, wanted: &Wanted, from: BinAt, before: 
 }
 
 /// Packs in one order. Rows whose constraints look at tasks are tried again while others come.
-fn pack_in(fleet: &mut Fleet<'_>, rows: &[(RowAt, u32)], from: BinAt) -> Packed {
+fn pack_in(fleet: &mut Fleet<'_>, rows: &[(RowAt, u32)]) -> Packed {
     let mut packed = Packed::default();
     let mut open = rows.to_vec();
     loop {
         let before = packed.puts.len();
         for (row, count) in &mut open {
-            *count = fleet.settle(*row, *count, from, &mut packed.puts);
+            *count = fleet.settle(*row, *count, &mut packed.puts);
         }
         open.retain(|(_, count)| *count > 0);
         let again = packed.puts.len() > before
@@ -211,8 +221,8 @@ enum Order {
 }
 
 impl Order {
-    fn of(self, fleet: &Fleet<'_>, rows: &[(RowAt, u32)]) -> Vec<(RowAt, u32)> {
-        let mut rows = rows.to_vec();
+    fn of(self, fleet: &Fleet<'_>, wanted: &Wanted) -> Vec<(RowAt, u32)> {
+        let mut rows = wanted.rows.clone();
         let large = |(row, _): &(RowAt, u32)| std::cmp::Reverse(fleet.dominant(*row));
         match self {
             Self::Dominant => rows.sort_by_key(large),
@@ -222,6 +232,7 @@ impl Order {
                 rows.sort_by_cached_key(|it| (spare(it), large(it)));
             }
         }
+        rows.sort_by_key(|(row, _)| !wanted.first.contains(row));
         rows
     }
 }

@@ -1,5 +1,6 @@
 //! The packer against judges that know nothing of how it packs.
 
 mod judge;
+mod missing;
 mod place;
 mod worlds;

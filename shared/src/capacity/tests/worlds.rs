@@ -51,6 +51,31 @@ pub(super) fn with(mut instance: Instance, shape: &Arc<TaskShape>) -> Instance {
     instance
 }
 
+/// A group of one type, one zone `a`, empty, of at most 10,000.
+pub(super) fn offer(name: &str, cpu: u32, memory_mib: u32) -> GroupOffer {
+    let machine = Machine {
+        instance_type: "t3.medium".into(),
+        capacity: Resources::new(cpu, memory_mib),
+        on_demand: Some(UsdPerHour::micros(40_000)),
+        spot: None,
+    };
+    GroupOffer {
+        name: name.into(),
+        min: 0,
+        max: 10_000,
+        desired: 0,
+        supply: Supply::Open,
+        zones: vec!["a".into()],
+        machines: vec![machine],
+        attributes: Attributes::new(),
+        used_ports: HostPorts::tcp([22]),
+        overhead: Resources::default(),
+        launching: Vec::new(),
+        on_demand: OnDemand::ALL,
+        share: None,
+    }
+}
+
 pub(super) fn shape(service: &str, cpu: u32, memory_mib: u32) -> TaskShape {
     TaskShape::new(format!("service:{service}"), Resources::new(cpu, memory_mib))
 }
