@@ -2,71 +2,12 @@
 //! Ports, digests and times are replaced, so that the words can be compared.
 
 mod common;
+#[path = "common/local.rs"]
+mod local;
 
-use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
-use serde_json::Value;
-
-/// `windlass local` on free ports, ended with the test.
-struct Local {
-    child: Child,
-    variables: BTreeMap<String, String>,
-}
-
-impl Local {
-    fn start(state: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_windlass"))
-            .args(["local", "--json", "--port", "0", "--alb-port", "0", "--speed", "5", "--state"])
-            .arg(state)
-            .env("WINDLASS_DEPLOY_BINARY", common::deploy_binary())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-        let mut text = String::new();
-        for line in lines {
-            text.push_str(&line);
-            if line == "}" {
-                break;
-            }
-        }
-        let told: Value = serde_json::from_str(&text).unwrap();
-        let variables = serde_json::from_value(told["variables"].clone()).unwrap();
-        Self { child, variables }
-    }
-
-    /// Exit code, stdout and stderr of a command, with its ways cleared of what changes.
-    fn run(&self, args: &[&str], stdin: &str) -> String {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_windlass"))
-            .args(args)
-            .env_clear()
-            .envs(&self.variables)
-            .env("NO_COLOR", "1")
-            .env("WINDLASS_ACTOR", "ada")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(stdin.as_bytes()).unwrap();
-        let end = child.wait_with_output().unwrap();
-        let out = String::from_utf8(end.stdout).unwrap();
-        let err = String::from_utf8(end.stderr).unwrap();
-        let code = end.status.code().unwrap();
-        format!("$ windlass {}\n{out}{err}(exit {code})\n", args.join(" "))
-    }
-
-    /// Ends it as a shell does, and gives its exit code.
-    fn end(mut self) -> i32 {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        self.child.wait().unwrap().code().unwrap()
-    }
-}
+use local::Local;
 
 const SPEC: &str = "cluster: main\nservice: shop\nimage: {repository: shop, policy: {semver: \"1.x\"}}\n";
 

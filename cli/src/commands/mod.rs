@@ -10,6 +10,7 @@ pub(crate) mod local;
 mod look;
 mod people;
 mod plan;
+mod progress;
 mod retire;
 mod rival;
 mod rollback;

@@ -6,6 +6,7 @@ use windlass_shared::deploy::Note;
 use windlass_shared::facts::Fact;
 
 use super::look::Look;
+use super::progress::Progress;
 use crate::account::Account;
 use crate::exit::Exit;
 use crate::failure::Result;
@@ -25,6 +26,8 @@ struct Line {
     running: Option<u32>,
     desired: Option<u32>,
     in_flight: Option<String>,
+    /// How far that is; of a service at rest, where its requests go.
+    progress: Progress,
     hold: Option<String>,
     /// A person's rollback that holds.
     rolled_back: Option<String>,
@@ -56,6 +59,7 @@ fn line(look: &Look) -> Line {
     let state = &look.row.state;
     let service = look.facts.service.known();
     let settled = state.settled.as_ref();
+    let progress = Progress::of(look);
     Line {
         service: look.plan.key.to_string(),
         image: settled.map(|settled| words::image(&settled.digest, settled.tag.as_ref())),
@@ -68,8 +72,10 @@ fn line(look: &Look) -> Line {
             let image = words::image(&begun.digest, begun.tag.as_ref());
             let manner = begun.manner;
             let step = begun.canary.as_ref().map(|at| format!(" step {}", at.step + 1)).unwrap_or_default();
-            format!("{image}, {manner}{step}, {}", words::between(begun.started_at, look.now))
+            let age = words::between(begun.started_at, look.now);
+            format!("{image}, {manner}{step}, {age}{}", progress.words())
         }),
+        progress,
         hold: look.row.hold.as_ref().map(|hold| format!("{}: {}", hold.by, hold.reason)),
         rolled_back: state
             .marks
