@@ -225,7 +225,20 @@ pub(crate) enum Spec {
         files: Vec<PathBuf>,
     },
     /// Print the JSON Schema of a spec
-    Schema,
+    Schema {
+        /// Of whose spec
+        #[arg(value_enum, default_value_t = SpecOf::Service)]
+        of: SpecOf,
+    },
+}
+
+/// Whose spec.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum SpecOf {
+    /// A service's
+    Service,
+    /// A cluster's: freeze windows, capacity
+    Cluster,
 }
 
 #[cfg(test)]

@@ -43,6 +43,23 @@ fn a_file_that_is_not_there_could_not_be_checked() {
 }
 
 #[test]
+fn a_clusters_spec_is_checked_as_one_and_a_wrong_key_is_told_with_the_nearest() {
+    let good = "cluster: main\nfreeze: [{start: \"0 18 * * FRI\", minutes: 60, timezone: UTC}]\n";
+    let bad = "cluster: main\nfreez: []\n";
+    let worse = "cluster: main\nfreeze: [{start: \"0 18 * * FRI\", minute: 60, timezone: UTC}]\n";
+    insta::assert_snapshot!([good, bad, worse].map(|spec| windlass(&["spec", "check", "-"], spec)).concat());
+}
+
+#[test]
+fn the_schema_of_a_clusters_spec_is_json() {
+    let told = windlass(&["spec", "schema", "cluster"], "");
+    let json = told.strip_prefix("exit 0\n").unwrap().strip_suffix("--- stderr\n").unwrap();
+    let schema: serde_json::Value = serde_json::from_str(json).unwrap();
+    assert_eq!(schema["title"], "ClusterSpec");
+    assert!(schema["properties"]["freeze"].is_object());
+}
+
+#[test]
 fn the_schema_is_json() {
     let told = windlass(&["spec", "schema"], "");
     let json = told.strip_prefix("exit 0\n").unwrap().strip_suffix("--- stderr\n").unwrap();

@@ -33,7 +33,7 @@ use crate::output::Output;
 pub(crate) fn run(command: Command, global: &Global, output: Output) -> Result<Exit> {
     match command {
         Command::Spec(Spec::Check { files }) => spec::check(&files, output),
-        Command::Spec(Spec::Schema) => spec::schema(),
+        Command::Spec(Spec::Schema { of }) => spec::schema(of),
         Command::Event { files } => event::event(&files, output),
         Command::Local(args) => wait(local::local(args, output)),
         Command::Demo(args) => wait(demo::demo(&args, output)),

@@ -58,7 +58,7 @@ impl Progress {
         if !approved.is_empty() {
             all.push(format!("approved by {}", approved.join(", ")));
         }
-        all.into_iter().map(|words| format!("; {words}")).collect()
+        if all.is_empty() { String::new() } else { format!("; {}", all.join("; ")) }
     }
 }
 

@@ -3,9 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use windlass_shared::spec::{Problem, ProblemKind, ServiceSpec, SpecError, json_schema};
+use windlass_shared::spec::{
+    ClusterSpec, Problem, ProblemKind, ServiceSpec, SpecError, cluster_json_schema, is_of_cluster,
+    json_schema,
+};
 
 use super::files;
+use crate::args::SpecOf;
 use crate::exit::Exit;
 use crate::failure::Result;
 use crate::output::{BAD, GOOD, Output, STRONG, json, paint};
@@ -18,6 +22,9 @@ struct Checked {
     /// `cluster/service`, as far as the file names them.
     #[serde(skip_serializing_if = "Option::is_none")]
     service: Option<String>,
+    /// The cluster, of a cluster's own file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster: Option<String>,
     /// Sections that this version checks and does not act on yet.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     not_acted_on: Vec<String>,
@@ -36,6 +43,12 @@ struct Told {
     problem: Problem,
 }
 
+/// A file of either kind.
+enum Parsed {
+    Service(Box<ServiceSpec>),
+    Cluster(ClusterSpec),
+}
+
 /// Checks each file.
 pub(super) fn check(paths: &[PathBuf], output: Output) -> Result<Exit> {
     let checked = paths.iter().map(|path| check_file(path)).collect::<Result<Vec<_>>>()?;
@@ -46,27 +59,39 @@ pub(super) fn check(paths: &[PathBuf], output: Output) -> Result<Exit> {
 }
 
 /// Prints the JSON Schema; it is JSON with or without `--json`.
-pub(super) fn schema() -> Result<Exit> {
-    json(&json_schema())?;
+pub(super) fn schema(of: SpecOf) -> Result<Exit> {
+    json(&match of {
+        SpecOf::Service => json_schema(),
+        SpecOf::Cluster => cluster_json_schema(),
+    })?;
     Ok(Exit::Ok)
 }
 
 fn check_file(path: &Path) -> Result<Checked> {
     let bytes = files::read(path)?;
     let parsed = match std::str::from_utf8(&bytes) {
-        Ok(text) => ServiceSpec::parse(text),
+        Ok(text) if is_of_cluster(text) => ClusterSpec::parse(text).map(Parsed::Cluster),
+        Ok(text) => ServiceSpec::parse(text).map(|spec| Parsed::Service(Box::new(spec))),
         Err(error) => Err(not_text(&error)),
     };
     let blank = Checked {
         file: files::name(path),
         ok: false,
         service: None,
+        cluster: None,
         not_acted_on: Vec::new(),
         problems: Vec::new(),
         image: String::new(),
     };
     Ok(match parsed {
-        Ok(spec) => Checked {
+        Ok(Parsed::Cluster(spec)) => Checked {
+            ok: true,
+            cluster: Some(
+                spec.cluster.map_or_else(|| "a cluster that it does not name".into(), |it| it.to_string()),
+            ),
+            ..blank
+        },
+        Ok(Parsed::Service(spec)) => Checked {
             ok: true,
             service: named(&spec),
             not_acted_on: spec.later_sections().iter().map(ToString::to_string).collect(),
@@ -100,6 +125,9 @@ fn text(file: &Checked) -> String {
         let problems = file.problems.iter().flat_map(|problem| problem.message.lines());
         lines.extend(problems.map(|line| format!("  {line}")));
         return lines.join("\n");
+    }
+    if let Some(cluster) = &file.cluster {
+        return format!("{}: {}, the spec of {}", file.file, paint(GOOD, "fine"), paint(STRONG, cluster));
     }
     let service = file
         .service

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::capacity::CapacitySpec;
 use super::freeze::FreezeWindow;
 use super::parse::{canonical, options, read};
-use super::problem::{Checks, Problem, SpecError};
+use super::problem::{Checks, Problem, SpecError, nearest};
 use crate::id::ClusterName;
 
 /// What is wanted of a cluster.
@@ -30,7 +30,7 @@ pub struct ClusterSpec {
 impl ClusterSpec {
     /// Reads YAML or JSON and checks it. The error holds everything that is wrong.
     pub fn parse(text: &str) -> Result<Self, SpecError> {
-        read(text, || schemars::schema_for!(Self).to_value(), Self::problems)
+        read(text, super::schema::cluster_json_schema, Self::problems)
     }
 
     fn problems(&self) -> Vec<Problem> {
@@ -51,14 +51,17 @@ impl ClusterSpec {
     }
 }
 
-/// Whether a file is a cluster's spec and no service's: it has `freeze` or `capacity`, and neither
-/// an image nor a service.
+/// What a cluster's spec has, beside its name.
+const SECTIONS: [&str; 2] = ["freeze", "capacity"];
+
+/// Whether a file is a cluster's spec and no service's: it has `freeze` or `capacity` (or what
+/// somebody meant by it), and neither an image nor a service.
 pub fn is_of_cluster(text: &str) -> bool {
     let keys: Result<BTreeMap<String, serde_json::Value>, _> =
         serde_saphyr::from_str_with_options(text, options());
     keys.is_ok_and(|keys| {
-        let has = |names: [&str; 2]| names.iter().any(|name| keys.contains_key(*name));
-        has(["freeze", "capacity"]) && !has(["image", "service"])
+        !["image", "service"].iter().any(|name| keys.contains_key(*name))
+            && keys.keys().any(|key| SECTIONS.contains(&key.as_str()) || nearest(key, SECTIONS).is_some())
     })
 }
 

@@ -56,7 +56,7 @@ pub use rollout::{
 };
 pub use route::{HealthSpec, Priority, Rewrite, RewriteOf, RouteRule, RouteSpec, Stickiness};
 pub use scaling::ScalingSpec;
-pub use schema::json_schema;
+pub use schema::{cluster_json_schema, json_schema};
 pub use tag::{CONTAINERS_TAG, TRACK_TAG, TagError, Tracked, from_tags};
 pub use task::{LogSpec, NetworkMode, TaskArchitecture, TaskSpec};
 pub use wanted::{Labelled, Origin, Unresolved, Wanted, resolve};
