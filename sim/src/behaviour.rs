@@ -9,6 +9,7 @@ use crate::ecr::Found;
 
 /// How a container behaves. Labels are `sim.<field>`, e.g. `sim.start_secs=5`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Behaviour {
     /// Seconds from start until it answers HTTP (`sim.start_secs`, default 1).
     pub start_secs: f64,
@@ -29,6 +30,39 @@ pub struct Behaviour {
     pub stop_secs: f64,
     /// What it says beside the standard fields (`sim.body`).
     pub body: String,
+    /// What a request costs it.
+    pub cost: Box<Cost>,
+}
+
+/// What requests cost a container's task: see [`crate::load`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Cost {
+    /// Milliseconds of a whole vCPU that a request takes (`sim.cpu_per_request_ms`, default 0: none).
+    pub cpu_per_request_ms: f64,
+    /// Requests a second at which its cpu is full (`sim.capacity_rps`); over `cpu_per_request_ms`.
+    pub capacity_rps: Option<f64>,
+    /// Percent of its cpu that it uses at rest (`sim.base_cpu`, default 1).
+    pub base_cpu: f64,
+    /// Percent of its memory that it uses at rest (`sim.base_memory`, default 10).
+    pub base_memory: f64,
+    /// `MiB` that each request a second takes (`sim.memory_per_rps_mib`, default 0).
+    pub memory_per_rps_mib: f64,
+    /// Seconds of work that wait in it before it refuses more with 503 (`sim.queue_secs`, default 5).
+    pub queue_secs: f64,
+}
+
+impl Default for Cost {
+    fn default() -> Self {
+        Self {
+            cpu_per_request_ms: 0.0,
+            capacity_rps: None,
+            base_cpu: 1.0,
+            base_memory: 10.0,
+            memory_per_rps_mib: 0.0,
+            queue_secs: 5.0,
+        }
+    }
 }
 
 impl Default for Behaviour {
@@ -43,6 +77,7 @@ impl Default for Behaviour {
             latency_ms: 5,
             stop_secs: 0.5,
             body: String::new(),
+            cost: Box::default(),
         }
     }
 }
@@ -56,7 +91,14 @@ impl Behaviour {
         for (name, value) in labels {
             let Some(field) = name.strip_prefix("sim.") else { continue };
             let bad = || format!("label {name}={value} does not parse");
+            let number = || value.parse::<f64>().ok().filter(|it| *it >= 0.0).ok_or_else(bad);
             match field {
+                "cpu_per_request_ms" => behaviour.cost.cpu_per_request_ms = number()?,
+                "capacity_rps" => behaviour.cost.capacity_rps = Some(number()?).filter(|rps| *rps > 0.0),
+                "base_cpu" => behaviour.cost.base_cpu = number()?.min(100.0),
+                "base_memory" => behaviour.cost.base_memory = number()?.min(100.0),
+                "memory_per_rps_mib" => behaviour.cost.memory_per_rps_mib = number()?,
+                "queue_secs" => behaviour.cost.queue_secs = number()?,
                 "start_secs" => behaviour.start_secs = value.parse().map_err(|_| bad())?,
                 "crash_secs" => behaviour.crash_secs = Some(value.parse().map_err(|_| bad())?),
                 "crash_code" => behaviour.crash_code = value.parse().map_err(|_| bad())?,

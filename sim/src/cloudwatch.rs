@@ -36,9 +36,9 @@ mod state;
 pub use alarm::AlarmState;
 
 use crate::call::{ApiError, Reply};
-use crate::elb;
 use crate::time::Time;
 use crate::world::{self, World};
+use crate::{ecs, elb, load};
 
 /// CloudWatch's state.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -66,6 +66,8 @@ pub(crate) fn due(world: &mut World, due: &Due) {
 /// Whatever is due at the same instant has happened: this timer is the instant's last.
 fn minute(world: &mut World) {
     world.cloudwatch.awake = false;
+    load::measure(world);
+    ecs::measure(world);
     elb::measure_hosts(world);
     evaluate::all(world);
     let now = world.now();
@@ -83,28 +85,44 @@ pub(crate) fn wake(world: &mut World) {
     }
 }
 
-/// An AWS service publishes a value of a metric of its own.
-pub(crate) fn publish(
-    world: &mut World,
-    namespace: &str,
-    name: &str,
-    dimensions: &[(&str, &str)],
-    unit: &str,
-    value: f64,
-    at: Time,
-) {
-    let dimension = |(name, value): &(&str, &str)| query::Dimension {
-        name: (*name).to_owned(),
-        value: (*value).to_owned(),
-    };
-    let metric = query::Metric {
-        namespace: namespace.to_owned(),
-        metric_name: name.to_owned(),
-        dimensions: dimensions.iter().map(dimension).collect(),
-    };
+/// A value of a metric that an AWS service publishes of its own.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Measured<'a> {
+    pub(crate) namespace: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) dimensions: &'a [(&'a str, &'a str)],
+    pub(crate) unit: &'a str,
+    pub(crate) value: f64,
+    /// How often it was measured so: 1, but for what is counted by the many.
+    pub(crate) times: f64,
+}
+
+impl Measured<'_> {
+    fn metric(&self) -> query::Metric {
+        let dimension = |(name, value): &(&str, &str)| query::Dimension {
+            name: (*name).to_owned(),
+            value: (*value).to_owned(),
+        };
+        let metric = query::Metric {
+            namespace: self.namespace.to_owned(),
+            metric_name: self.name.to_owned(),
+            dimensions: self.dimensions.iter().map(dimension).collect(),
+        };
+        metric.sorted()
+    }
+}
+
+pub(crate) fn publish(world: &mut World, measured: &Measured<'_>, at: Time) {
     let now = world.now();
-    world.cloudwatch.metrics.record(metric.sorted(), Some(unit), at, now, &metrics::Sample::of(value, 1.0));
+    let sample = metrics::Sample::of(measured.value, measured.times);
+    world.cloudwatch.metrics.record(measured.metric(), Some(measured.unit), at, now, &sample);
     wake(world);
+}
+
+/// The sum of what an AWS service published of this metric in the minute of `at`, be that over
+/// or not.
+pub(crate) fn sum_of_minute(world: &World, measured: &Measured<'_>, at: Time) -> f64 {
+    world.cloudwatch.metrics.series(&measured.metric()).map_or(0.0, |series| series.sum_at(at))
 }
 
 pub(crate) fn handle(world: &mut World, operation: &str, input: &Value) -> Reply {

@@ -11,6 +11,7 @@
 //! | [`wire`] | awsJson, CBOR and Query/XML to and from [`call::Call`] |
 //! | [`ecs`] [`ecr`] [`elb`] [`ssm`] [`bus`] [`lambda`] [`cloudwatch`] [`dynamo`] [`sts`] | the services |
 //! | [`behaviour`] | what a container does, by its image's labels |
+//! | [`load`] | requests by their number: what they make of cpu, memory, latency |
 //! | [`template`] | a SAM template, made in a world |
 //! | [`door`] | in process (for the SDK) and over TCP |
 
@@ -25,6 +26,7 @@ pub mod ecs;
 pub mod elb;
 pub mod gate;
 pub mod lambda;
+pub mod load;
 pub mod ssm;
 pub mod sts;
 pub mod template;

@@ -24,10 +24,11 @@ use crate::ecs::Ecs;
 use crate::elb::Elb;
 use crate::gate::{Gate, Outcome};
 use crate::lambda::{Invocation, Lambda};
+use crate::load::Load;
 use crate::ssm::Ssm;
 use crate::time::Time;
 use crate::wire::Stamp;
-use crate::{bus, cloudwatch, ecr, ecs, elb, gate, lambda, ssm, sts};
+use crate::{bus, cloudwatch, ecr, ecs, elb, gate, lambda, load, ssm, sts};
 
 /// What a world is made with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -86,6 +87,8 @@ pub struct World {
     pub cloudwatch: CloudWatch,
     /// DynamoDB.
     pub dynamo: Dynamo,
+    /// Requests that are simulated by their number.
+    pub load: Load,
     /// What the door has to do, oldest first.
     pub effects: VecDeque<Effect>,
 }
@@ -149,6 +152,8 @@ pub enum Due {
     CloudWatch(cloudwatch::Due),
     /// ECR's.
     Ecr(ecr::Due),
+    /// The simulated load's.
+    Load(load::Due),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -175,6 +180,7 @@ impl World {
             lambda: Lambda::default(),
             cloudwatch: CloudWatch::default(),
             dynamo: Dynamo::in_memory(),
+            load: Load::default(),
             effects: VecDeque::new(),
             config,
         }
@@ -228,6 +234,7 @@ impl World {
                 Due::Lambda(due) => lambda::due(self, due),
                 Due::CloudWatch(due) => cloudwatch::due(self, &due),
                 Due::Ecr(due) => ecr::due(self, &due),
+                Due::Load(due) => load::due(self, &due),
             }
         }
         self.now = self.now.max(to);

@@ -195,6 +195,11 @@ impl Metrics {
 }
 
 impl Series {
+    /// The sum of the minute that `at` is in.
+    pub(super) fn sum_at(&self, at: Time) -> f64 {
+        self.minutes.get(&(at.0 / MINUTE_MS)).map_or(0.0, |sample| sample.sum)
+    }
+
     /// Periods from `start` on that begin before `end`, by their beginning, of minutes that
     /// are over.
     pub(super) fn periods(

@@ -11,6 +11,7 @@
 //! | [`lifecycle`] [`stopping`] [`protection`] | a task's way from its placement to its end |
 //! | [`describe`] [`events`] | how all of it looks to callers and on the event bus |
 //! | [`restart`] | what runs in a world that was read from disk |
+//! | [`metrics`] | what CloudWatch is told |
 //! | [`view`] | snapshots for tests and displays |
 //!
 //! Nothing here runs while nothing moves: a service's pass is scheduled by what changes
@@ -30,6 +31,7 @@ mod health;
 mod history;
 mod instances;
 mod lifecycle;
+mod metrics;
 mod placement;
 mod protection;
 mod register;
@@ -47,7 +49,7 @@ mod task;
 mod task_definitions;
 mod tasks;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests_api;
 #[cfg(test)]
@@ -69,6 +71,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::instances::{InstanceSpec, add_instance, remove_instance};
+pub(crate) use self::metrics::{Worker, groups_of, measure, worker, worker_at, workers_of};
 pub(crate) use self::restart::restart;
 use self::service::ServiceKey;
 pub(crate) use self::staged::answered as hook_answered;
@@ -212,12 +215,17 @@ pub(crate) fn answer(world: &World, instance_id: &str, host_port: u16, health: b
         return None;
     }
     let behaviour = &container.behaviour;
+    // A task under load takes longer, and refuses what does not fit into its queue.
+    let strained = world.load.strained(&task.id).unwrap_or_default();
+    let at = chance(world, host_port);
     let status = match health {
         true => behaviour.health_status,
-        false if chance(world, host_port) < behaviour.error_share => 500,
+        false if at < strained.refused => 503,
+        false if at < strained.refused + behaviour.error_share => 500,
         false => behaviour.status,
     };
-    Some(Answer { status, latency_ms: behaviour.latency_ms, task_arn: task.arn.clone() })
+    let latency_ms = behaviour.latency_ms + strained.waits_ms;
+    Some(Answer { status, latency_ms, task_arn: task.arn.clone() })
 }
 
 /// The container that is bound to (instance, host port), as long as its task has it.

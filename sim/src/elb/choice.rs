@@ -3,7 +3,7 @@
 
 use rand::Rng as _;
 
-use super::model::{TargetGroup, WeightedGroup};
+use super::model::{Target, TargetGroup, WeightedGroup};
 use super::route::{RequestHead, RouteDecision};
 use super::transforms::Rewritten;
 use super::{TargetState, stickiness};
@@ -66,22 +66,11 @@ fn by_weight(world: &mut World, groups: &[WeightedGroup]) -> Option<String> {
     None
 }
 
-/// Round robin among the healthy. Where too few are healthy (none, unless the group's
-/// attributes say otherwise) the load balancer fails open: it takes the unhealthy ones too, as
-/// they are. Targets that are new or draining get nothing, not even from a client that is
-/// bound to them.
+/// Round robin among those that get requests, or the one that the client is bound to.
 fn target(world: &mut World, arn: &str, head: &RequestHead) -> Option<(String, u16)> {
     let now = world.now();
     let group = world.elb.groups.get_mut(arn)?;
-    let of = |state| -> Vec<_> {
-        group.targets.iter().filter(|(_, target)| target.state == state).map(|(key, _)| key.clone()).collect()
-    };
-    let mut candidates = of(TargetState::Healthy);
-    let unhealthy = of(TargetState::Unhealthy);
-    if group.has_too_few(candidates.len(), candidates.len() + unhealthy.len()) {
-        candidates.extend(unhealthy);
-        candidates.sort();
-    }
+    let candidates = group.candidates();
     let bound = group.sticky_secs().and_then(|_| stickiness::target(head, arn, now));
     if let Some(bound) = bound.filter(|bound| candidates.contains(bound)) {
         return Some(bound);
@@ -92,6 +81,24 @@ fn target(world: &mut World, arn: &str, head: &RequestHead) -> Option<(String, u
 }
 
 impl TargetGroup {
+    /// The targets that get requests: the healthy. Where too few are healthy (none, unless the
+    /// group's attributes say otherwise) the load balancer fails open: it takes the unhealthy
+    /// ones too, as they are. Targets that are new or draining get nothing, not even from a
+    /// client that is bound to them.
+    pub(super) fn candidates(&self) -> Vec<(String, u16)> {
+        let of = |state| -> Vec<_> {
+            let has = |(_, target): &(&(String, u16), &Target)| target.state == state;
+            self.targets.iter().filter(has).map(|(key, _)| key.clone()).collect()
+        };
+        let mut candidates = of(TargetState::Healthy);
+        let unhealthy = of(TargetState::Unhealthy);
+        if self.has_too_few(candidates.len(), candidates.len() + unhealthy.len()) {
+            candidates.extend(unhealthy);
+            candidates.sort();
+        }
+        candidates
+    }
+
     /// `target_group_health.unhealthy_state_routing.minimum_healthy_targets`: below the count,
     /// or below the percentage. What is stored was checked on its way in.
     fn has_too_few(&self, healthy: usize, all: usize) -> bool {

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::TargetState;
 use super::route::RouteDecision;
-use crate::cloudwatch;
+use crate::cloudwatch::{self, Measured};
+use crate::load;
 use crate::time::Time;
 use crate::world::World;
 
@@ -34,47 +35,72 @@ pub enum Ended {
 /// Counts a request that was decided on by [`super::route`].
 pub fn record(world: &mut World, listener_arn: &str, decision: &RouteDecision, ended: Ended) {
     let Some(balancer) = balancer_of(world, listener_arn) else { return };
-    let balancer = [("LoadBalancer", balancer.as_str())];
-    let RouteDecision::Forward { target_group, .. } = decision else {
-        let failed =
-            matches!(decision, RouteDecision::NoHealthyTarget { .. } | RouteDecision::TransformFailed { .. });
+    if let (RouteDecision::Forward { target_id, port, .. }, Ended::Target { .. }) = (decision, ended) {
+        load::single(world, target_id, *port);
+    }
+    let group = match decision {
+        RouteDecision::Forward { target_group, .. } => Some(target_group.as_str()),
+        RouteDecision::NoHealthyTarget { .. } | RouteDecision::TransformFailed { .. } => None,
         // A fixed response is no error of the load balancer, whatever its status.
-        if let Ended::Own { status } = ended
-            && failed
-        {
-            own_error(world, &balancer, status);
-        }
-        return;
+        RouteDecision::Fixed { .. } | RouteDecision::Redirect { .. } => return,
     };
-    let group = [("TargetGroup", dimension(target_group)), balancer[0]];
-    for dimensions in [&balancer[..], &group[..]] {
-        count(world, "RequestCount", dimensions);
-        if let Ended::Target { status, took } = ended {
-            if let Some(name) = target_code(status) {
-                count(world, name, dimensions);
-            }
-            publish(world, "TargetResponseTime", dimensions, "Seconds", took.as_secs_f64());
-        }
-    }
-    if let Ended::Own { status } = ended {
-        own_error(world, &balancer, status);
-        if status == 502 {
-            count(world, "TargetConnectionErrorCount", &balancer);
-            count(world, "TargetConnectionErrorCount", &group);
-        }
-    }
+    let many = Many { balancer: &balancer, group, ended, times: 1.0, at: world.now() };
+    many.tell(world);
 }
 
-fn own_error(world: &mut World, balancer: &[(&str, &str)], status: u16) {
-    if status >= 500 {
-        count(world, "HTTPCode_ELB_5XX_Count", balancer);
+/// Requests that ended alike.
+pub(crate) struct Many<'a> {
+    /// The load balancer, as its dimension says it.
+    pub(crate) balancer: &'a str,
+    /// The target group's ARN, where a target was chosen.
+    pub(crate) group: Option<&'a str>,
+    pub(crate) ended: Ended,
+    pub(crate) times: f64,
+    pub(crate) at: Time,
+}
+
+impl Many<'_> {
+    pub(crate) fn tell(&self, world: &mut World) {
+        let balancer = [("LoadBalancer", self.balancer)];
+        if let Some(group) = self.group {
+            self.forwarded(world, &[("TargetGroup", dimension(group)), balancer[0]]);
+            self.forwarded(world, &balancer);
+        }
+        let Ended::Own { status } = self.ended else { return };
+        if status >= 500 {
+            self.count(world, "HTTPCode_ELB_5XX_Count", &balancer);
+        }
+        match status {
+            500 => self.count(world, "HTTPCode_ELB_500_Count", &balancer),
+            502 => self.count(world, "HTTPCode_ELB_502_Count", &balancer),
+            503 => self.count(world, "HTTPCode_ELB_503_Count", &balancer),
+            504 => self.count(world, "HTTPCode_ELB_504_Count", &balancer),
+            _ => {}
+        }
     }
-    match status {
-        500 => count(world, "HTTPCode_ELB_500_Count", balancer),
-        502 => count(world, "HTTPCode_ELB_502_Count", balancer),
-        503 => count(world, "HTTPCode_ELB_503_Count", balancer),
-        504 => count(world, "HTTPCode_ELB_504_Count", balancer),
-        _ => {}
+
+    fn forwarded(&self, world: &mut World, dimensions: &[(&str, &str)]) {
+        self.count(world, "RequestCount", dimensions);
+        match self.ended {
+            Ended::Target { status, took } => {
+                if let Some(name) = target_code(status) {
+                    self.count(world, name, dimensions);
+                }
+                self.publish(world, "TargetResponseTime", dimensions, "Seconds", took.as_secs_f64());
+            }
+            Ended::Own { status: 502 } => self.count(world, "TargetConnectionErrorCount", dimensions),
+            Ended::Own { .. } => {}
+        }
+    }
+
+    fn count(&self, world: &mut World, name: &str, dimensions: &[(&str, &str)]) {
+        self.publish(world, name, dimensions, "Count", 1.0);
+    }
+
+    fn publish(&self, world: &mut World, name: &str, dimensions: &[(&str, &str)], unit: &str, value: f64) {
+        let times = self.times;
+        let measured = Measured { namespace: NAMESPACE, name, dimensions, unit, value, times };
+        cloudwatch::publish(world, &measured, self.at);
     }
 }
 
@@ -88,17 +114,8 @@ fn target_code(status: u16) -> Option<&'static str> {
     }
 }
 
-fn count(world: &mut World, name: &str, dimensions: &[(&str, &str)]) {
-    publish(world, name, dimensions, "Count", 1.0);
-}
-
-fn publish(world: &mut World, name: &str, dimensions: &[(&str, &str)], unit: &str, value: f64) {
-    let now = world.now();
-    cloudwatch::publish(world, NAMESPACE, name, dimensions, unit, value, now);
-}
-
 /// A minute is over: how many targets were healthy at its end, of each group that has targets
-/// and a load balancer.
+/// and a load balancer; and what came to each of them on average.
 pub(crate) fn measure_hosts(world: &mut World) {
     let at = Time(world.now().0.saturating_sub(1));
     let mut found: Vec<(String, String, f64, f64)> = Vec::new();
@@ -117,25 +134,40 @@ pub(crate) fn measure_hosts(world: &mut World) {
     }
     for (group, balancer, healthy, unhealthy) in found {
         let dimensions = [("TargetGroup", group.as_str()), ("LoadBalancer", balancer.as_str())];
-        for (name, value) in [("HealthyHostCount", healthy), ("UnHealthyHostCount", unhealthy)] {
-            cloudwatch::publish(world, NAMESPACE, name, &dimensions, "Count", value, at);
+        let of = |name, dimensions, value| Measured {
+            namespace: NAMESPACE,
+            name,
+            dimensions,
+            unit: "Count",
+            value,
+            times: 1.0,
+        };
+        cloudwatch::publish(world, &of("HealthyHostCount", &dimensions, healthy), at);
+        cloudwatch::publish(world, &of("UnHealthyHostCount", &dimensions, unhealthy), at);
+        let requests = cloudwatch::sum_of_minute(world, &of("RequestCount", &dimensions, 0.0), at);
+        if healthy > 0.0 && requests > 0.0 {
+            // Its `Sum` is an average: AWS has it so. A target tracking policy names the group alone.
+            for dimensions in [&dimensions[..1], &dimensions[..]] {
+                let each = of("RequestCountPerTarget", dimensions, requests / healthy);
+                cloudwatch::publish(world, &each, at);
+            }
         }
     }
 }
 
 /// `targetgroup/shop/0123456789abcdef`: what follows the ARN's last colon.
-fn dimension(arn: &str) -> &str {
+pub(super) fn dimension(arn: &str) -> &str {
     arn.rsplit(':').next().unwrap_or(arn)
 }
 
 /// `app/main/0123456789abcdef`
-fn balancer_of(world: &World, listener_arn: &str) -> Option<String> {
+pub(super) fn balancer_of(world: &World, listener_arn: &str) -> Option<String> {
     let listener = world.elb.listeners.get(listener_arn)?;
     world.elb.load_balancers.get(&listener.load_balancer).map(|balancer| balancer.path.clone())
 }
 
 /// The load balancers whose rules forward to a group: AWS allows one, in fact.
-fn balancers_of(world: &World, group: &str) -> Vec<String> {
+pub(super) fn balancers_of(world: &World, group: &str) -> Vec<String> {
     let forwards =
         world.elb.rules.values().filter(|rule| rule.action.groups().iter().any(|it| it.arn == group));
     let mut balancers: Vec<String> = forwards.filter_map(|rule| balancer_of(world, &rule.listener)).collect();

@@ -10,6 +10,7 @@
 //! | `quotas` | how many there may be: `world.elb.quotas` |
 //! | `health` | checks by timers |
 //! | `route` `choice` | which target a request goes to |
+//! | `flow` | the same for many requests at once |
 //! | `transforms` | what it looks like there |
 //! | `stickiness` | the load balancer's cookies |
 //! | `front` | where a load balancer is met, and what it says by itself |
@@ -27,6 +28,7 @@ mod actions;
 mod attributes;
 mod choice;
 mod conditions;
+pub(crate) mod flow;
 mod front;
 mod health;
 mod input;
@@ -55,8 +57,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use front::{Front, OwnAnswer, dns_name, front};
-pub(crate) use metrics::measure_hosts;
 pub use metrics::{Ended, record};
+pub(crate) use metrics::{Many, measure_hosts};
 pub use quotas::Quotas;
 pub use route::{RequestHead, RouteDecision, Served, listener_on, listener_ports, request, route};
 pub use stickiness::Jar;

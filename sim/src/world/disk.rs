@@ -39,6 +39,8 @@ struct Saved {
     lambda: crate::lambda::Lambda,
     #[serde(default)] // a state from before there was one
     cloudwatch: crate::cloudwatch::CloudWatch,
+    #[serde(default)]
+    load: crate::load::Load,
 }
 
 /// The same, borrowed.
@@ -56,6 +58,7 @@ struct Saving<'a> {
     bus: &'a crate::bus::Bus,
     lambda: &'a crate::lambda::Lambda,
     cloudwatch: &'a crate::cloudwatch::CloudWatch,
+    load: &'a crate::load::Load,
 }
 
 impl World {
@@ -126,6 +129,7 @@ impl World {
             bus,
             lambda,
             cloudwatch,
+            load,
         } = saved;
         (self.now, self.sequence, self.rng) = (now, sequence, rng);
         self.timers = timers.into_iter().map(std::cmp::Reverse).collect();
@@ -133,7 +137,7 @@ impl World {
         for function in lambda.functions().cloned().collect::<Vec<_>>() {
             crate::lambda::install(self, function); // so that the gate knows its role
         }
-        (self.lambda, self.cloudwatch) = (lambda, cloudwatch);
+        (self.lambda, self.cloudwatch, self.load) = (lambda, cloudwatch, load);
     }
 
     fn saving(&self) -> Saving<'_> {
@@ -152,6 +156,7 @@ impl World {
             bus: &self.bus,
             lambda: &self.lambda,
             cloudwatch: &self.cloudwatch,
+            load: &self.load,
         }
     }
 }
