@@ -359,6 +359,15 @@ impl<'a> Fleet<'a> {
         }
     }
 
+    /// Takes a bin out of the fleet, and what it has on it out of the count of its zone.
+    pub(super) fn take_out(&mut self, bin: BinAt, on_it: impl Iterator<Item = RowAt>) {
+        self.state.out[bin] = true;
+        for row in on_it {
+            let at = self.row(row).group * self.zones.len() + self.bins[bin].zone;
+            self.state.in_zone[at] = self.state.in_zone[at].saturating_sub(1);
+        }
+    }
+
     /// Places up to `count` tasks of a row; gives back how many have no place.
     pub(super) fn settle(&mut self, row: RowAt, count: u32, puts: &mut Vec<Put>) -> u32 {
         let mut lanes = self.lanes_of(row);

@@ -124,6 +124,13 @@ impl Instance {
         self.state == InstanceState::Active && self.agent == Agent::Connected
     }
 
+    /// The instance with a task more.
+    pub(super) fn take(&mut self, task: &TaskOn) {
+        self.remaining = self.remaining.minus(task.shape.needs);
+        self.used_ports.extend(&task.shape.ports);
+        self.tasks.push(task.clone());
+    }
+
     /// The name that people know: EC2's, else ECS's.
     pub fn name(&self) -> &str {
         self.ec2.as_ref().map_or_else(|| self.arn.as_str(), InstanceId::as_str)

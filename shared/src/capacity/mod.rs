@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | does it fit, and why not? | [`place`] | [`Placement`]: what goes where; what does not, and the [`Why`] |
 //! | which instances are missing? | [`missing`] | [`Order`]: how many more of which [`GroupOffer`], in one step; what no group can help |
+//! | which are spare? | [`spare`] | [`Consolidation`]: which can be emptied and where their tasks have room; why each other is [`Kept`]; what it saves |
 //!
 //! How the rooms relate:
 //!
@@ -24,6 +25,7 @@ mod place;
 mod query;
 mod resources;
 mod shape;
+mod spare;
 #[cfg(test)]
 mod tests;
 mod why;
@@ -38,4 +40,5 @@ pub use place::{Placed, Placement, Unplaced, place};
 pub use query::{Candidate, ClusterQuery, QueryError};
 pub use resources::{HostPorts, Protocol, Resource, Resources};
 pub use shape::{ContainerNeeds, Demand, Sharing, Spread, TaskShape, reserved};
+pub use spare::{Consolidation, Emptied, Kept, Move, SparePolicy, Touch, displaced, spare};
 pub use why::{Closest, Lack, Obstacle, Proof, Why};

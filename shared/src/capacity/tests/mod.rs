@@ -3,4 +3,5 @@
 mod judge;
 mod missing;
 mod place;
+mod spare;
 mod worlds;

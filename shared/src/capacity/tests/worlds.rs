@@ -37,18 +37,21 @@ pub(super) fn in_zone(mut instance: Instance, zone: &str) -> Instance {
 
 /// The instance with a healthy task of a service more.
 pub(super) fn with(mut instance: Instance, shape: &Arc<TaskShape>) -> Instance {
+    let task = task(&instance, shape);
+    instance.take(&task);
+    instance
+}
+
+/// A healthy task of a service, named after its instance.
+pub(super) fn task(instance: &Instance, shape: &Arc<TaskShape>) -> TaskOn {
     let service = shape.group.as_str().trim_start_matches("service:").to_owned();
-    let arn = format!("{}/{}", instance.name(), instance.tasks.len());
-    instance.remaining = instance.remaining.minus(shape.needs);
-    instance.used_ports.extend(&shape.ports);
-    instance.tasks.push(TaskOn {
-        arn: arn.into(),
+    TaskOn {
+        arn: format!("{}/{}", instance.name(), instance.tasks.len()).into(),
         shape: Arc::clone(shape),
         owner: Owner::Service(service.into()),
         protection: Protection::Unprotected,
         standing: Standing::Healthy,
-    });
-    instance
+    }
 }
 
 /// A group of one type, one zone `a`, empty, of at most 10,000.
