@@ -26,6 +26,10 @@ pub enum ServiceId {
     /// CloudWatch's metrics and alarms. Its credential scope is `monitoring`; IAM's actions
     /// say `cloudwatch`, and so does this.
     CloudWatch,
+    /// EC2 Auto Scaling.
+    AutoScaling,
+    /// EC2.
+    Ec2,
 }
 
 impl ServiceId {
@@ -41,6 +45,8 @@ impl ServiceId {
             Self::Sts => "sts",
             Self::Lambda => "lambda",
             Self::CloudWatch => "cloudwatch",
+            Self::AutoScaling => "autoscaling",
+            Self::Ec2 => "ec2",
         }
     }
 }

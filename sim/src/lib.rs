@@ -9,18 +9,20 @@
 //! | [`gate`] | the one place through which every call passes: faults, throttling, the log of calls |
 //! | [`world`] | the state, the timers, `call` and `advance` |
 //! | [`wire`] | awsJson, CBOR and Query/XML to and from [`call::Call`] |
-//! | [`ecs`] [`ecr`] [`elb`] [`ssm`] [`bus`] [`lambda`] [`cloudwatch`] [`dynamo`] [`sts`] | the services |
+//! | [`ecs`] [`ecr`] [`elb`] [`ec2`] [`autoscaling`] [`ssm`] [`bus`] [`lambda`] [`cloudwatch`] [`dynamo`] [`sts`] | the services |
 //! | [`behaviour`] | what a container does, by its image's labels |
 //! | [`load`] | requests by their number: what they make of cpu, memory, latency |
 //! | [`template`] | a SAM template, made in a world |
 //! | [`door`] | in process (for the SDK) and over TCP |
 
+pub mod autoscaling;
 pub mod behaviour;
 pub mod bus;
 pub mod call;
 pub mod cloudwatch;
 pub mod door;
 pub mod dynamo;
+pub mod ec2;
 pub mod ecr;
 pub mod ecs;
 pub mod elb;

@@ -5,7 +5,8 @@
 //! |---|---|---|
 //! | ECS, ECR, SSM, EventBridge | awsJson 1.1 | `X-Amz-Target` |
 //! | DynamoDB | awsJson 1.0 | `X-Amz-Target` |
-//! | ELBv2, STS | Query/XML | the form's `Action` and `Version` |
+//! | ELBv2, Auto Scaling, STS | Query/XML | the form's `Action` and `Version` |
+//! | EC2 | EC2's own Query/XML | the same |
 //! | CloudWatch | rpc-v2-cbor, awsJson 1.0 | `smithy-protocol`, `X-Amz-Target` |
 //! | Lambda | REST-JSON | the path |
 //!
@@ -13,6 +14,7 @@
 //! must let time pass between them.
 
 mod cbor;
+mod ec2;
 mod json;
 mod query;
 mod rest;
@@ -102,7 +104,10 @@ fn encode_for(
 ) -> HttpReply {
     let mut http = match service {
         _ if dialect == Dialect::Cbor => cbor::encode(reply),
-        ServiceId::ElasticLoadBalancing | ServiceId::Sts => query::encode(service, operation, reply, stamp),
+        ServiceId::ElasticLoadBalancing | ServiceId::AutoScaling | ServiceId::Sts => {
+            query::encode(service, operation, reply, stamp)
+        }
+        ServiceId::Ec2 => ec2::encode(operation, reply, stamp),
         ServiceId::Lambda => rest::encode(reply),
         ServiceId::DynamoDb => json::encode("application/x-amz-json-1.0", reply),
         ServiceId::CloudWatch => json::encode_query_compatible(reply),

@@ -14,11 +14,13 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use crate::autoscaling::AutoScaling;
 use crate::behaviour::Behaviour;
 use crate::bus::Bus;
 use crate::call::{Call, Reply, ServiceId};
 use crate::cloudwatch::CloudWatch;
 use crate::dynamo::Dynamo;
+use crate::ec2::Ec2;
 use crate::ecr::Ecr;
 use crate::ecs::Ecs;
 use crate::elb::Elb;
@@ -28,7 +30,7 @@ use crate::load::Load;
 use crate::ssm::Ssm;
 use crate::time::Time;
 use crate::wire::Stamp;
-use crate::{bus, cloudwatch, ecr, ecs, elb, gate, lambda, load, ssm, sts};
+use crate::{autoscaling, bus, cloudwatch, ec2, ecr, ecs, elb, gate, lambda, load, ssm, sts};
 
 /// What a world is made with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -85,6 +87,10 @@ pub struct World {
     pub lambda: Lambda,
     /// CloudWatch.
     pub cloudwatch: CloudWatch,
+    /// EC2's instances.
+    pub ec2: Ec2,
+    /// EC2 Auto Scaling.
+    pub autoscaling: AutoScaling,
     /// DynamoDB.
     pub dynamo: Dynamo,
     /// Requests that are simulated by their number.
@@ -154,6 +160,10 @@ pub enum Due {
     Ecr(ecr::Due),
     /// The simulated load's.
     Load(load::Due),
+    /// EC2's.
+    Ec2(ec2::Due),
+    /// Auto Scaling's.
+    AutoScaling(autoscaling::Due),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -179,6 +189,8 @@ impl World {
             bus: Bus::default(),
             lambda: Lambda::default(),
             cloudwatch: CloudWatch::default(),
+            ec2: Ec2::default(),
+            autoscaling: AutoScaling::default(),
             dynamo: Dynamo::in_memory(),
             load: Load::default(),
             effects: VecDeque::new(),
@@ -235,6 +247,8 @@ impl World {
                 Due::CloudWatch(due) => cloudwatch::due(self, &due),
                 Due::Ecr(due) => ecr::due(self, &due),
                 Due::Load(due) => load::due(self, &due),
+                Due::Ec2(due) => ec2::due(self, &due),
+                Due::AutoScaling(due) => autoscaling::due(self, &due),
             }
         }
         self.now = self.now.max(to);
@@ -286,5 +300,7 @@ fn dispatch(world: &mut World, call: &Call) -> Reply {
         ServiceId::DynamoDb => world.dynamo.handle(&call.operation, &call.input),
         ServiceId::Sts => sts::handle(world, call),
         ServiceId::CloudWatch => cloudwatch::handle(world, &call.operation, &call.input),
+        ServiceId::AutoScaling => autoscaling::handle(world, &call.operation, &call.input),
+        ServiceId::Ec2 => ec2::handle(world, &call.operation, &call.input),
     }
 }

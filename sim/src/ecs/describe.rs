@@ -142,7 +142,7 @@ pub(crate) fn instance_core(instance: &Instance) -> Value {
         if value.is_empty() { json!({ "name": name }) } else { json!({ "name": name, "value": value }) }
     });
     json!({
-        "agentConnected": true,
+        "agentConnected": instance.agent_connected,
         "attributes": attributes.collect::<Vec<_>>(),
         "containerInstanceArn": instance.arn,
         "ec2InstanceId": instance.ec2_id,
@@ -151,6 +151,7 @@ pub(crate) fn instance_core(instance: &Instance) -> Value {
             instance.free_cpu(), instance.free_memory(), &instance.used_ports("tcp"), &instance.used_ports("udp")),
         "status": match instance.status {
             InstanceStatus::Active => "ACTIVE",
+            InstanceStatus::Inactive => "INACTIVE",
             InstanceStatus::Draining => "DRAINING",
         },
         "version": instance.version,

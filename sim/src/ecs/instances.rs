@@ -59,6 +59,17 @@ pub(crate) struct Instance {
     /// Digests that it has pulled before: the next pull is quick.
     pub(crate) images: BTreeSet<String>,
     next_port: u16,
+    /// Whether its agent answers: without it no task starts there.
+    #[serde(default = "connected")]
+    pub(crate) agent_connected: bool,
+    /// Network interfaces of its type, where that is known: each task in `awsvpc` mode takes one,
+    /// the instance itself another.
+    #[serde(default)]
+    pub(crate) enis: Option<u32>,
+}
+
+fn connected() -> bool {
+    true
 }
 
 /// What a task holds on its instance.
@@ -67,6 +78,9 @@ pub(crate) struct Reservation {
     pub(crate) cpu: u32,
     pub(crate) memory: u32,
     pub(crate) ports: Vec<PortBinding>,
+    /// Whether it has a network interface of its own.
+    #[serde(default)]
+    pub(crate) eni: bool,
 }
 
 /// Whether tasks are placed on an instance.
@@ -75,6 +89,8 @@ pub(crate) struct Reservation {
 pub(crate) enum InstanceStatus {
     Active,
     Draining,
+    /// Deregistered: it is not kept beyond that.
+    Inactive,
 }
 
 impl Instance {
@@ -94,6 +110,12 @@ impl Instance {
     pub(crate) fn has_free(&self, port: u16, protocol: &str) -> bool {
         let held = protocol == "tcp" && RESERVED_PORTS.contains(&port);
         !held && !self.used_ports(protocol).contains(&port)
+    }
+
+    /// Interfaces that tasks may still take; `None` where their number is not known.
+    pub(crate) fn free_enis(&self) -> Option<u32> {
+        let taken = self.reserved.values().filter(|it| it.eni).count();
+        self.enis.map(|all| all.saturating_sub(1).saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX)))
     }
 
     /// The task that is bound to a host port.
@@ -145,6 +167,8 @@ pub fn add_instance(world: &mut World, spec: InstanceSpec) -> Result<String, Api
         reserved: BTreeMap::new(),
         images: BTreeSet::new(),
         next_port: *DYNAMIC_PORTS.start(),
+        agent_connected: true,
+        enis: None,
     };
     world.ecs.instances.insert(id.clone(), instance);
     events::instance_changed(world, &id);
@@ -173,14 +197,23 @@ fn attributes(spec: &InstanceSpec) -> BTreeMap<String, String> {
     attributes
 }
 
+/// The instance that EC2 knows by this id.
+pub(crate) fn by_ec2_mut<'a>(world: &'a mut World, ec2_id: &str) -> Option<&'a mut Instance> {
+    world.ecs.instances.values_mut().find(|instance| instance.ec2_id == ec2_id)
+}
+
 /// An EC2 instance is gone: its tasks end with it, cut off. Unknown ids are ignored.
 pub fn remove_instance(world: &mut World, ec2_id: &str) {
-    let Some(instance) = world.ecs.instance_by_ec2(ec2_id) else { return };
+    let Some(instance) = by_ec2_mut(world, ec2_id) else { return };
+    // From here on nothing is placed there, and the last event says what became of it.
+    instance.status = InstanceStatus::Inactive;
+    instance.agent_connected = false;
     let (id, cluster) = (instance.id.clone(), instance.cluster.clone());
     let tasks: Vec<String> = instance.reserved.keys().cloned().collect();
     for task in tasks {
         stopping::lost_instance(world, &task, ec2_id);
     }
+    events::instance_changed(world, &id);
     world.ecs.instances.remove(&id);
     scheduler::wake_cluster(world, &cluster);
 }

@@ -62,7 +62,8 @@ pub(crate) fn launch(world: &mut World, launch: Launch, instance_id: &str) -> St
     if let Some(instance) = world.ecs.instances.get_mut(instance_id) {
         az.clone_from(&instance.az);
         let ports = containers.iter().flat_map(|it| it.ports.clone()).collect();
-        let reservation = Reservation { cpu: launch.plan.cpu, memory: launch.plan.memory, ports };
+        let eni = launch.plan.network == Network::Awsvpc;
+        let reservation = Reservation { cpu: launch.plan.cpu, memory: launch.plan.memory, ports, eni };
         instance.reserved.insert(id.clone(), reservation);
     }
     let task = Task {
@@ -102,7 +103,7 @@ fn uuid(world: &mut World) -> String {
 }
 
 /// 32 hex digits as a UUID is written.
-pub(super) fn as_uuid(hex: &str) -> String {
+pub(crate) fn as_uuid(hex: &str) -> String {
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
 
@@ -167,6 +168,9 @@ pub(crate) fn step(world: &mut World, id: &str, step: TaskStep) {
 /// The agent pulls every container's image.
 fn pull(world: &mut World, id: &str) {
     let now = world.now();
+    if !agent_answers(world, id) {
+        return;
+    }
     let Some(task) = world.ecs.tasks.get_mut(id).filter(|it| it.wanted) else { return };
     task.times.pull_started = Some(now);
     let mut took = Duration::ZERO;
@@ -180,6 +184,12 @@ fn pull(world: &mut World, id: &str) {
         }
     }
     later(world, now + took, id, TaskStep::Start);
+}
+
+/// Whether a task's instance still has an agent. On one that ends nothing starts any more.
+fn agent_answers(world: &World, id: &str) -> bool {
+    let instance = world.ecs.tasks.get(id).and_then(|task| world.ecs.instances.get(&task.instance));
+    instance.is_some_and(|it| it.agent_connected)
 }
 
 fn task_containers(world: &World, id: &str) -> usize {
@@ -250,6 +260,9 @@ fn pin(world: &mut World, id: &str, container: &str, digest: &str) {
 /// unless it ends before it could.
 fn start(world: &mut World, id: &str) {
     let now = world.now();
+    if !agent_answers(world, id) {
+        return;
+    }
     let Some(task) = world.ecs.tasks.get_mut(id).filter(|it| it.wanted) else { return };
     task.times.pull_stopped = Some(now);
     let mut exits = Vec::new();

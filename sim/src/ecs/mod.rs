@@ -8,6 +8,7 @@
 //! | [`service`] [`settings`] [`task`] [`deployment`] | the records behind them |
 //! | [`scheduler`] [`census`] [`health`] [`breaker`] [`alarms`] [`placement`] | the rollout: who starts where, who is stopped, when it failed |
 //! | [`strategy`] [`staged`] | blue/green, canary, linear: traffic, hooks, the way back |
+//! | [`machines`] | the EC2 instances beneath |
 //! | [`lifecycle`] [`stopping`] [`protection`] | a task's way from its placement to its end |
 //! | [`describe`] [`events`] | how all of it looks to callers and on the event bus |
 //! | [`restart`] | what runs in a world that was read from disk |
@@ -31,6 +32,7 @@ mod health;
 mod history;
 mod instances;
 mod lifecycle;
+mod machines;
 mod metrics;
 mod placement;
 mod protection;
@@ -71,6 +73,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::instances::{InstanceSpec, add_instance, remove_instance};
+pub(crate) use self::lifecycle::as_uuid;
+pub(crate) use self::machines::{drain_machine, machine_joins, machine_stops};
 pub(crate) use self::metrics::{Worker, groups_of, measure, worker, worker_at, workers_of};
 pub(crate) use self::restart::restart;
 use self::service::ServiceKey;

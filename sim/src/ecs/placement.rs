@@ -41,6 +41,7 @@ pub(crate) enum Obstacle {
     Cpu,
     Memory,
     Ports,
+    Eni,
 }
 
 impl Obstacle {
@@ -53,6 +54,7 @@ impl Obstacle {
             Self::Cpu => "RESOURCE:CPU",
             Self::Memory => "RESOURCE:MEMORY",
             Self::Ports => "RESOURCE:PORTS",
+            Self::Eni => "RESOURCE:ENI",
         }
     }
 
@@ -65,6 +67,7 @@ impl Obstacle {
             Self::Cpu => "has insufficient CPU units available",
             Self::Memory => "has insufficient memory available",
             Self::Ports => "is already using a port required by your task",
+            Self::Eni => "has insufficient network interfaces available",
         }
     }
 }
@@ -75,7 +78,8 @@ pub(crate) fn choose(world: &World, plan: &Blueprint, rules: &Rules<'_>) -> Resu
     let mut closest: Option<(Obstacle, &Instance)> = None;
     let mut best: Option<(Vec<u64>, &Instance)> = None;
     for instance in world.ecs.instances.values() {
-        if instance.cluster != rules.cluster || instance.status != InstanceStatus::Active {
+        let usable = instance.status == InstanceStatus::Active && instance.agent_connected;
+        if instance.cluster != rules.cluster || !usable {
             continue;
         }
         if let Some(obstacle) = obstacle(instance, plan, rules, &tasks) {
@@ -151,7 +155,11 @@ fn obstacle(
     }
     let binds = matches!(plan.network, Network::Bridge | Network::Host);
     let mut fixed = plan.containers.iter().flat_map(|it| &it.ports).filter(|port| binds && port.host != 0);
-    fixed.any(|port| !instance.has_free(port.host, &port.protocol)).then_some(Obstacle::Ports)
+    if fixed.any(|port| !instance.has_free(port.host, &port.protocol)) {
+        return Some(Obstacle::Ports);
+    }
+    let lacks_eni = plan.network == Network::Awsvpc && instance.free_enis() == Some(0);
+    lacks_eni.then_some(Obstacle::Eni)
 }
 
 /// Smaller is better; compared member by member.

@@ -101,11 +101,12 @@ fn nth(n: u64, fault: impl Fn(&Call) -> Fault + Send + 'static) -> Faults {
 pub fn internal(service: ServiceId) -> ApiError {
     let code = match service {
         ServiceId::Ecs | ServiceId::Ecr => "ServerException",
-        ServiceId::ElasticLoadBalancing | ServiceId::Sts => "InternalFailure",
+        ServiceId::ElasticLoadBalancing | ServiceId::AutoScaling | ServiceId::Sts => "InternalFailure",
         ServiceId::Ssm | ServiceId::DynamoDb => "InternalServerError",
         ServiceId::Events => "InternalException",
         ServiceId::Lambda => "ServiceException",
         ServiceId::CloudWatch => "InternalServiceError",
+        ServiceId::Ec2 => "InternalError",
     };
     ApiError::server(code, "Service Unavailable. Please try again later.")
 }

@@ -101,9 +101,14 @@ fn denied(world: &World, call: &Call, action: &str, why: &str) -> ApiError {
     let on = resource(&call.input).unwrap_or("*");
     let message = format!("User: {who} is not authorized to perform: {action} on resource: {on} {why}");
     match call.service {
-        ServiceId::ElasticLoadBalancing | ServiceId::CloudWatch => {
+        ServiceId::ElasticLoadBalancing | ServiceId::AutoScaling | ServiceId::CloudWatch => {
             ApiError::client("AccessDenied", message).with_status(403)
         }
+        ServiceId::Ec2 => ApiError::client(
+            "UnauthorizedOperation",
+            format!("You are not authorized to perform this operation. {message}"),
+        )
+        .with_status(403),
         ServiceId::Lambda => ApiError::client("AccessDeniedException", message).with_status(403),
         _ => ApiError::client("AccessDeniedException", message),
     }

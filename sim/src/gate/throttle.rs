@@ -1,5 +1,5 @@
 //! AWS's API rates: token buckets per account and Region, shared within a category.
-//! Numbers: ECS and ELBv2 by their "request throttling" pages; ECR, Systems Manager,
+//! Numbers: ECS, ELBv2 and EC2 by their "request throttling" pages; ECR, Systems Manager,
 //! EventBridge and CloudWatch by their quota pages.
 
 use std::collections::BTreeMap;
@@ -60,8 +60,11 @@ impl Buckets {
 /// What the service says to a call too many.
 pub(super) fn error(service: ServiceId) -> ApiError {
     match service {
-        ServiceId::ElasticLoadBalancing | ServiceId::Sts | ServiceId::CloudWatch => {
+        ServiceId::ElasticLoadBalancing | ServiceId::AutoScaling | ServiceId::Sts | ServiceId::CloudWatch => {
             ApiError::client("Throttling", "Rate exceeded")
+        }
+        ServiceId::Ec2 => {
+            ApiError::client("RequestLimitExceeded", "Request limit exceeded.").with_status(503)
         }
         ServiceId::Lambda => ApiError::client("TooManyRequestsException", "Rate exceeded").with_status(429),
         _ => ApiError::client("ThrottlingException", "Rate exceeded"),
@@ -82,6 +85,8 @@ fn categories(service: ServiceId, operation: &str) -> Vec<Category> {
         }],
         ServiceId::Lambda => vec![category("lambda", 100, 100)],
         ServiceId::CloudWatch => vec![cloudwatch(operation)],
+        ServiceId::AutoScaling => vec![autoscaling(operation)],
+        ServiceId::Ec2 => vec![ec2(operation)],
         // On-demand tables take more than a test's load; STS allows 600 a second.
         ServiceId::DynamoDb | ServiceId::Sts => Vec::new(),
     }
@@ -180,6 +185,26 @@ fn cloudwatch(operation: &str) -> Category {
         "DeleteAlarms" => category("cloudwatch DeleteAlarms", 3, 3),
         "SetAlarmState" => category("cloudwatch SetAlarmState", 3, 3),
         _ => category("cloudwatch", 20, 20),
+    }
+}
+
+/// AWS publishes no numbers for Auto Scaling: these are smaller than what people report, so that
+/// who keeps to them keeps to AWS's.
+fn autoscaling(operation: &str) -> Category {
+    match operation {
+        read if read.starts_with("Describe") => category("autoscaling read", 40, 10),
+        "RecordLifecycleActionHeartbeat" | "CompleteLifecycleAction" => {
+            category("autoscaling lifecycle", 40, 10)
+        }
+        _ => category("autoscaling modify", 20, 5),
+    }
+}
+
+/// By EC2's "request throttling" page: non-mutating actions and mutating ones.
+fn ec2(operation: &str) -> Category {
+    match operation {
+        read if read.starts_with("Describe") || read.starts_with("Get") => category("ec2 read", 100, 20),
+        _ => category("ec2 modify", 50, 5),
     }
 }
 

@@ -1,4 +1,5 @@
-//! Query requests and their XML replies: ELBv2 and STS.
+//! Query requests and their XML replies: ELBv2, Auto Scaling and STS. EC2's requests are read
+//! here too; what is its own about them is in [`super::ec2`].
 //!
 //! The form is flat, `Conditions.member.1.Field=path-pattern`; the input is nested JSON
 //! whose scalars are all strings, for the form does not tell their types.
@@ -10,7 +11,7 @@ use http::{HeaderMap, Uri};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use super::{Decoded, HttpReply, Stamp, scope, xml};
+use super::{Decoded, HttpReply, Stamp, ec2, scope, xml};
 use crate::call::{ApiError, Reply, ServiceId};
 
 pub(super) fn decode(uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Decoded {
@@ -32,16 +33,20 @@ pub(super) fn decode(uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Decoded {
             root.insert(name, value);
         }
     }
-    Ok((service, action, root.into_structure()))
+    let input = match service {
+        ServiceId::Ec2 => ec2::input(root.into_structure()),
+        _ => root.into_structure(),
+    };
+    Ok((service, action, input))
 }
 
 /// The form's version tells the service; the credential scope where it is silent.
 fn service(fields: &BTreeMap<String, String>, scope: &str) -> ServiceId {
-    let by_scope = scope.split('/').nth(3) == Some("sts");
-    match fields.get("Version").map(String::as_str) {
-        Some("2011-06-15") => ServiceId::Sts,
-        Some("2015-12-01") => ServiceId::ElasticLoadBalancing,
-        _ if by_scope => ServiceId::Sts,
+    let of_scope = scope.split('/').nth(3).unwrap_or_default();
+    match fields.get("Version").map_or(of_scope, String::as_str) {
+        "2011-06-15" | "sts" => ServiceId::Sts,
+        "2011-01-01" | "autoscaling" => ServiceId::AutoScaling,
+        "2016-11-15" | "ec2" => ServiceId::Ec2,
         _ => ServiceId::ElasticLoadBalancing,
     }
 }
@@ -107,6 +112,7 @@ impl Node {
 pub(super) fn encode(service: ServiceId, operation: &str, reply: Reply, stamp: &Stamp) -> HttpReply {
     let namespace = match service {
         ServiceId::Sts => "https://sts.amazonaws.com/doc/2011-06-15/",
+        ServiceId::AutoScaling => "http://autoscaling.amazonaws.com/doc/2011-01-01/",
         _ => "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
     };
     let (status, body) = match reply {
@@ -118,7 +124,7 @@ pub(super) fn encode(service: ServiceId, operation: &str, reply: Reply, stamp: &
 
 fn success(namespace: &str, operation: &str, output: &Value, stamp: &Stamp) -> String {
     let mut members = String::new();
-    xml::members(&mut members, output);
+    xml::members(&mut members, output, "member");
     let id = xml::escaped(&stamp.request_id);
     format!(
         "<{operation}Response xmlns=\"{namespace}\"><{operation}Result>{members}</{operation}Result>\

@@ -1,15 +1,15 @@
-//! Output members as XML: lists as `<member>`, null left out, text escaped.
+//! Output members as XML: lists as `<member>` (EC2's as `<item>`), null left out, text escaped.
 
 use serde_json::Value;
 
-/// The members of a structure, each as its element.
-pub(super) fn members(out: &mut String, structure: &Value) {
+/// The members of a structure, each as its element; `entry` is the element of a list's items.
+pub(super) fn members(out: &mut String, structure: &Value, entry: &str) {
     for (name, value) in structure.as_object().into_iter().flatten() {
-        element(out, name, value);
+        element(out, name, value, entry);
     }
 }
 
-fn element(out: &mut String, name: &str, value: &Value) {
+fn element(out: &mut String, name: &str, value: &Value, entry: &str) {
     if value.is_null() {
         return;
     }
@@ -17,8 +17,8 @@ fn element(out: &mut String, name: &str, value: &Value) {
     out.push_str(name);
     out.push('>');
     match value {
-        Value::Array(items) => items.iter().for_each(|item| element(out, "member", item)),
-        Value::Object(_) => members(out, value),
+        Value::Array(items) => items.iter().for_each(|item| element(out, entry, item, entry)),
+        Value::Object(_) => members(out, value, entry),
         Value::String(text) => out.push_str(&escaped(text)),
         scalar => out.push_str(&scalar.to_string()),
     }

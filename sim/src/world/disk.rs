@@ -41,6 +41,10 @@ struct Saved {
     cloudwatch: crate::cloudwatch::CloudWatch,
     #[serde(default)]
     load: crate::load::Load,
+    #[serde(default)] // as above
+    ec2: crate::ec2::Ec2,
+    #[serde(default)] // as above
+    autoscaling: crate::autoscaling::AutoScaling,
 }
 
 /// The same, borrowed.
@@ -59,6 +63,8 @@ struct Saving<'a> {
     lambda: &'a crate::lambda::Lambda,
     cloudwatch: &'a crate::cloudwatch::CloudWatch,
     load: &'a crate::load::Load,
+    ec2: &'a crate::ec2::Ec2,
+    autoscaling: &'a crate::autoscaling::AutoScaling,
 }
 
 impl World {
@@ -130,6 +136,8 @@ impl World {
             lambda,
             cloudwatch,
             load,
+            ec2,
+            autoscaling,
         } = saved;
         (self.now, self.sequence, self.rng) = (now, sequence, rng);
         self.timers = timers.into_iter().map(std::cmp::Reverse).collect();
@@ -138,6 +146,7 @@ impl World {
             crate::lambda::install(self, function); // so that the gate knows its role
         }
         (self.lambda, self.cloudwatch, self.load) = (lambda, cloudwatch, load);
+        (self.ec2, self.autoscaling) = (ec2, autoscaling);
     }
 
     fn saving(&self) -> Saving<'_> {
@@ -157,6 +166,8 @@ impl World {
             lambda: &self.lambda,
             cloudwatch: &self.cloudwatch,
             load: &self.load,
+            ec2: &self.ec2,
+            autoscaling: &self.autoscaling,
         }
     }
 }
