@@ -19,7 +19,7 @@ use crate::ledger::{Ledger, LedgerError};
 use crate::observe::convert::fact;
 use crate::observe::repository::{self, ImageQuery};
 use crate::observe::service::live;
-use crate::observe::{Observer, parameters};
+use crate::observe::{Observer, parameters, upstream};
 
 /// DescribeServices' limit.
 const DESCRIBED: usize = 10;
@@ -29,7 +29,8 @@ const LISTED: i32 = 100;
 /// room for the passes that run meanwhile.
 const SIDE_BY_SIDE: usize = 8;
 
-/// One service at a glance: `parameter`, `service`, `images` and `stops` are read, nothing else.
+/// One service at a glance: `parameter`, `service`, `images` and `stops` are read, nothing else; `upstream`
+/// of those that wait for it is told by the others' glimpses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Glimpse {
     /// The cheap facts.
@@ -92,6 +93,7 @@ impl Observer {
             })
             .collect();
         self.list_images(&mut glimpses, settings).await;
+        upstream::of_glimpses(&mut glimpses, settings, self.now());
         Ok(glimpses)
     }
 

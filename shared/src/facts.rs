@@ -207,8 +207,26 @@ pub struct Upstream {
     pub settled: Option<crate::ledger::Settled>,
     /// What was settled there before, newest first.
     pub before: Vec<crate::ledger::Settled>,
-    /// Its tasks: healthy now (running as many as wanted, nothing rolling out).
-    pub steady: bool,
+    /// What is being rolled out there.
+    pub rolling: Option<ImageDigest>,
+    /// The images that it gave up, each with the reason.
+    pub given_up: BTreeMap<ImageDigest, String>,
+    /// Its ECS service, as it is now.
+    pub standing: UpstreamStanding,
+    /// Where the specs lead from it, one following the other, if that is in a circle.
+    pub circle: Vec<ServiceKey>,
+}
+
+/// How the ECS service of an upstream is now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UpstreamStanding {
+    /// It runs what is settled, on as many tasks as wanted, and nothing is rolled out.
+    Steady,
+    /// It does not, in words.
+    Unsteady(String),
+    /// There is none.
+    Missing,
 }
 
 /// The task before a rollout.

@@ -191,6 +191,8 @@ pub struct ServiceState {
     pub generation: u64,
     /// The repository that it follows, as the doorbell index has it.
     pub repository: Option<RepositoryName>,
+    /// The service that its releases follow, as the doorbell index has it.
+    pub follows: Option<ServiceKey>,
     /// Where its route was last seen: lets a pass read it a round sooner, and nothing rests on it.
     pub route: Option<RouteHint>,
     /// The last rollout that ended well, or the live revision when adopted.
@@ -216,6 +218,7 @@ impl Default for ServiceState {
             schema: SCHEMA,
             generation: 0,
             repository: None,
+            follows: None,
             route: None,
             settled: None,
             in_flight: None,

@@ -1,4 +1,5 @@
-//! The doorbell index: which services follow a repository; and the list of all services.
+//! The doorbell index: which services follow a repository, which another service; and the list of
+//! all services.
 
 use aws_sdk_dynamodb::types::{DeleteRequest, PutRequest, WriteRequest};
 use windlass_shared::id::{RepositoryName, ServiceKey};
@@ -40,6 +41,30 @@ impl Ledger {
             delete(keys(string(item::SERVICES), item::service(key))),
         ];
         self.batch_write(writes, format!("forgetting that {key} follows {repository}")).await
+    }
+
+    /// Notes whose releases the service's follow from now on (`None`: nobody's), and no more those
+    /// of whom they followed before.
+    pub async fn index_follow(
+        &self,
+        key: &ServiceKey,
+        upstream: Option<&ServiceKey>,
+        before: Option<&ServiceKey>,
+    ) -> Result<(), LedgerError> {
+        let entry = |of: &ServiceKey| keys(item::followers(of), item::service(key));
+        let old = before.filter(|before| Some(*before) != upstream).map(|before| delete(entry(before)));
+        let writes: Vec<WriteRequest> = upstream.map(|of| put(entry(of))).into_iter().chain(old).collect();
+        if writes.is_empty() {
+            return Ok(());
+        }
+        self.batch_write(writes, format!("noting whose releases {key} follows")).await
+    }
+
+    /// The services whose releases follow those of this one, sorted.
+    pub async fn index_followers(&self, key: &ServiceKey) -> Result<Vec<ServiceKey>, LedgerError> {
+        let doing = format!("finding the services that follow {key}");
+        let items = self.query_all(item::followers(key), doing).await?;
+        items.iter().map(service_of_sort_key).collect()
     }
 
     /// The services that follow the repository, sorted.

@@ -59,6 +59,11 @@ pub(super) fn repository(name: &RepositoryName) -> AttributeValue {
     string(format!("repository#{name}"))
 }
 
+/// `after#<cluster>/<service>`
+pub(super) fn followers(of: &ServiceKey) -> AttributeValue {
+    string(format!("after#{of}"))
+}
+
 pub(super) fn keys(pk: AttributeValue, sk: AttributeValue) -> Item {
     HashMap::from([(PARTITION_KEY.to_owned(), pk), (SORT_KEY.to_owned(), sk)])
 }

@@ -7,6 +7,7 @@
 //! | an instance's that leaves | `instance#<cluster>/<instance>` | `state` | the same, and `ttl` N once it has ended |
 //! | a pass | the same as its row | `pass#<rfc3339, ms>#<generation>#<ends or steps>` | `record` S (JSON), `ttl` N (epoch s) |
 //! | who follows a repository | `repository#<name>` | `service#<cluster>/<service>` | |
+//! | who follows a service | `after#<cluster>/<service>` | `service#<cluster>/<service>` | |
 //! | what people stopped | `stops` | `stops` | `everywhere` and `cluster#<cluster>` S (JSON) |
 //! | every service with a row's worth of history | `services` | `service#<cluster>/<service>` | |
 //!

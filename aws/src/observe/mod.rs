@@ -10,7 +10,7 @@
 //!    chosen image's content, and of a rollout in flight how it ended.
 //!
 //! A service that is wanted by its image's labels takes one round more: nothing else says
-//! what is wanted of it.
+//! what is wanted of it. So does one that follows another service, while it is to be rolled out.
 //!
 //! # Guarantees
 //!
@@ -35,6 +35,7 @@ pub(crate) mod service;
 mod shelf;
 pub(crate) mod surroundings;
 pub(crate) mod under_way;
+pub(crate) mod upstream;
 
 use std::future::Future;
 use std::sync::Arc;

@@ -5,6 +5,7 @@ use std::future::Future;
 
 use futures::future::join_all;
 use futures::join;
+use windlass_shared::deploy::promotion::Choice;
 use windlass_shared::deploy::{Note, Settings, desired, rollback, rollout, wanted};
 use windlass_shared::facts::{
     AlarmState, Fact, ImageContent, ImageFact, LiveService, RollbackFacts, RolloutState, RouteFacts,
@@ -13,7 +14,7 @@ use windlass_shared::facts::{
 use windlass_shared::id::{Family, ImageDigest, ListenerArn, RepositoryName, ServiceKey, TaskDefinitionArn};
 use windlass_shared::image::{Policy, select};
 use windlass_shared::ledger::{InFlight, Manner, Quarantine, RouteHint, ServiceRow, in_force};
-use windlass_shared::spec::{ServiceSpec, Wanted};
+use windlass_shared::spec::{After, ServiceSpec, Wanted};
 use windlass_shared::task_definition::TaskDefinition;
 
 use super::canary::{self, Canary};
@@ -21,7 +22,7 @@ use super::content::Depth;
 use super::convert::fact;
 use super::repository::{self, ImageQuery};
 use super::route::Second;
-use super::{Hints, Observer, alarms, parameter, route, scan, service, surroundings, under_way};
+use super::{Hints, Observer, alarms, parameter, route, scan, service, surroundings, under_way, upstream};
 use crate::lossless::describe_task_definition;
 
 /// All facts but the cluster.
@@ -46,7 +47,13 @@ pub(super) async fn read(
         facts.inspected = reader.newest(&query, &facts.images).await;
         found = wanted(&facts, settings);
     }
-    Box::pin(reader.second(&mut facts, first, found.ok().as_ref(), settings)).await;
+    let found = found.ok();
+    Box::pin(reader.second(&mut facts, first, found.as_ref(), settings)).await;
+    if let Some(spec) = found.as_ref().map(|wanted| &wanted.spec)
+        && let Some(after) = &spec.after
+    {
+        Box::pin(reader.upstream(&mut facts, spec, after)).await;
+    }
     facts
 }
 
@@ -245,19 +252,47 @@ impl Reader<'_> {
         let policy = &spec.image.policy;
         let in_force = in_force(&self.row.quarantine, &spec.fingerprint(), self.observer.now());
         let now = select(policy, images, &in_force).chosen;
-        let after = self.row.state.in_flight.as_ref().and_then(|failed| {
-            let why = Quarantine {
-                reason: String::new(),
-                at: failed.started_at,
-                deployment: None,
-                spec: None,
-                until: None,
-            };
+        let after = self.row.state.in_flight.as_ref().and_then(|begun| {
             let mut quarantine = in_force.clone();
-            quarantine.insert(failed.digest.clone(), why);
+            quarantine.insert(begun.digest.clone(), failed(begun));
             select(policy, images, &quarantine).chosen
         });
         now.into_iter().chain(after).map(|chosen| chosen.digest).collect()
+    }
+
+    // ── the service that it follows ─────────────────────────────────────────────────
+
+    /// The upstream, where something is to be rolled out; and the content of what it lets through,
+    /// which may be another image than the policy's first.
+    async fn upstream(&self, facts: &mut ServiceFacts, spec: &ServiceSpec, after: &After) {
+        let Some(images) = facts.images.known() else { return };
+        let state = &self.row.state;
+        let settled = state.settled.as_ref().map(|settled| &settled.digest);
+        if self.choices(spec, images).iter().all(|digest| Some(digest) == settled) {
+            return;
+        }
+        facts.upstream = upstream::upstream(self.observer, self.key, after).await;
+        let Fact::Known(upstream) = &facts.upstream else { return };
+        let now = self.observer.now();
+        let mut held = in_force(&self.row.quarantine, &spec.fingerprint(), now);
+        let mut here: BTreeSet<ImageDigest> = settled.cloned().into_iter().collect();
+        let policy = &spec.image.policy;
+        let first = |held: &BTreeMap<ImageDigest, Quarantine>, here: &BTreeSet<ImageDigest>| {
+            Choice { after, policy, images, held, upstream, here, now }.first()
+        };
+        let mut digests: BTreeSet<ImageDigest> = BTreeSet::new();
+        if let Some(begun) = &state.in_flight {
+            here.insert(begun.digest.clone());
+            digests.extend(first(&held, &here).map(|chosen| chosen.digest));
+            // Should it turn out to have failed.
+            here.retain(|digest| *digest != begun.digest);
+            held.insert(begun.digest.clone(), failed(begun));
+        }
+        digests.extend(first(&held, &here).map(|chosen| chosen.digest));
+        digests.retain(|digest| !facts.inspected.contains_key(digest));
+        let query = ImageQuery::of(&spec.image.repository, policy);
+        let inspected = self.inspect(&query, digests, Depth::Platforms).await;
+        facts.inspected.extend(inspected);
     }
 
     async fn inspect(
@@ -500,6 +535,11 @@ impl Reader<'_> {
         };
         service::stopped_tasks(&self.observer.clients().ecs, self.key, id).await
     }
+}
+
+/// The quarantine that a rollout would end in, were it to fail.
+fn failed(begun: &InFlight) -> Quarantine {
+    Quarantine { reason: String::new(), at: begun.started_at, deployment: None, spec: None, until: None }
 }
 
 /// The live deployment of the rollout in flight: by its id; without one, by its revision.

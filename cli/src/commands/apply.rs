@@ -8,10 +8,10 @@ use windlass_aws::observe;
 use windlass_shared::facts::Fact;
 use windlass_shared::id::ServiceKey;
 use windlass_shared::spec::{
-    ClusterSpec, RouteSpec, ServiceSpec, cluster_parameter_name, is_of_cluster, parameter_name,
+    After, ClusterSpec, RouteSpec, ServiceSpec, cluster_parameter_name, is_of_cluster, parameter_name,
 };
 
-use super::{files, rival};
+use super::{circle, files, rival};
 use crate::account::Account;
 use crate::exit::Exit;
 use crate::failure::{HintExt as _, Result};
@@ -46,6 +46,8 @@ struct Spec {
     parameter: String,
     /// A service's route, where it has one.
     route: Option<(ServiceKey, RouteSpec)>,
+    /// A service, and the one that it follows; `None` of a cluster.
+    follows: Option<(ServiceKey, Option<ServiceKey>)>,
     text: String,
 }
 
@@ -65,10 +67,16 @@ pub(super) async fn apply(account: &Account, paths: &[PathBuf], output: Output) 
             return refuse(Path::new(&spec.file), &refused, output);
         }
     }
+    let follows: Vec<_> = specs.iter().filter_map(|spec| spec.follows.clone()).collect();
+    if let Some((service, refused)) = circle::circle(account, &follows).await? {
+        let spec = specs.iter().find(|spec| spec.name == service.to_string());
+        let file = spec.map_or_else(|| service.to_string(), |spec| spec.file.clone());
+        return refuse(Path::new(&file), &refused, output);
+    }
     let mut applied = Vec::new();
     for spec in specs {
         let (became, version) = put(account, &spec).await?;
-        let Spec { file, name, parameter, route: _, text: _ } = spec;
+        let Spec { file, name, parameter, route: _, follows: _, text: _ } = spec;
         applied.push(Applied { file, service: name, parameter, became, version });
     }
     output.data(&serde_json::json!({ "applied": applied }), || {
@@ -111,8 +119,9 @@ fn read(account: &Account, path: &Path) -> Result<std::result::Result<Spec, Stri
     let key = ServiceKey { cluster, service };
     let text = fitting(&file, text, || spec.canonical())?;
     let (name, parameter) = (key.to_string(), parameter_name(&key));
+    let follows = Some((key.clone(), spec.after.as_ref().and_then(After::upstream)));
     let route = spec.route.map(|route| (key, route));
-    Ok(Ok(Spec { file, name, parameter, route, text }))
+    Ok(Ok(Spec { file, name, parameter, route, follows, text }))
 }
 
 /// A cluster's own file.
@@ -125,7 +134,8 @@ fn cluster(account: &Account, file: String, text: String) -> Result<std::result:
         return Ok(Err("names no cluster: add `cluster: NAME`, or give --cluster".to_owned()));
     };
     let text = fitting(&file, text, || spec.canonical())?;
-    Ok(Ok(Spec { file, name: name.to_string(), parameter: cluster_parameter_name(&name), route: None, text }))
+    let parameter = cluster_parameter_name(&name);
+    Ok(Ok(Spec { file, name: name.to_string(), parameter, route: None, follows: None, text }))
 }
 
 /// With its comments where there is room, without them where there is not.

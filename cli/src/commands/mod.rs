@@ -1,6 +1,7 @@
 //! One file for each command.
 
 mod apply;
+mod circle;
 mod event;
 mod explain;
 mod files;

@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 use windlass_aws::observe::route_hint;
 use windlass_aws::{Hints, Lease, LedgerError, Released, RingResult, StateWrite};
 use windlass_shared::deploy::{self, Plan, StepOutcome, Violation, record};
+use windlass_shared::event::Doorbell;
 use windlass_shared::id::{ServiceKey, Timestamp};
 use windlass_shared::ledger::{ServiceRow, ServiceState};
 
@@ -90,19 +91,43 @@ pub(crate) async fn pass(app: &App, task: &Task, invocation: &Invocation) -> Res
     }
     let now = app.clock.now();
     let holder = format!("{}/{}", invocation.request_id, task.key);
-    let (lease, row) =
+    let (lease, mut row) =
         match app.ledger.ring_and_lease(&task.key, now, invocation.lease_until(), &holder).await? {
             RingResult::Leased { lease, row } => (lease, row),
             RingResult::Busy { .. } => return Ok(PassEnd::Busy),
         };
     // Boxed: every pass side by side would carry this one's rounds on its stack.
-    let end = Box::pin(rounds(app, task, invocation, &lease, row)).await;
+    let settled = row.state.settled.clone();
+    let end = Box::pin(rounds(app, task, invocation, &lease, &mut row)).await;
     if let Err(error) = &end {
         tracing::error!(service = %task.key, %error, "pass failed");
         // Nobody has to wait for the lease to run out. If this fails too, they do.
         let _: Result<(), LedgerError> = app.ledger.let_go(&lease).await;
     }
+    if row.state.settled != settled {
+        ring_followers(app, &task.key).await;
+    }
     end
+}
+
+/// What was settled here may be what others wait for. A bell that does not ring costs them a
+/// minute: the sweep sees it, too.
+async fn ring_followers(app: &App, key: &ServiceKey) {
+    let followers = match app.ledger.index_followers(key).await {
+        Ok(followers) => followers,
+        Err(error) => {
+            tracing::warn!(service = %key, %error, "cannot tell who follows it");
+            return;
+        }
+    };
+    for ServiceKey { cluster, service } in followers {
+        let reason = Some(format!("{key}, which it follows, settled a release"));
+        let by = Some(app.stack.settings.actor.clone());
+        let bell = Doorbell { cluster, service, reason, by };
+        if let Err(failure) = windlass_aws::by_hand::ring(&app.clients.events, &bell).await {
+            tracing::warn!(service = %key, follower = %bell.service, %failure, "cannot ring a follower");
+        }
+    }
 }
 
 async fn rounds(
@@ -110,7 +135,7 @@ async fn rounds(
     task: &Task,
     invocation: &Invocation,
     lease: &Lease,
-    mut row: ServiceRow,
+    row: &mut ServiceRow,
 ) -> Result<PassEnd, PassError> {
     let mut last = PassEnd::Nothing;
     for round in 1..=ROUNDS {
@@ -118,7 +143,7 @@ async fn rounds(
             app.ledger.let_go(lease).await?;
             return Ok(PassEnd::OutOfTime);
         }
-        let done = one_round(app, task, lease, &row).await?;
+        let done = one_round(app, task, lease, row).await?;
         let goes_round = done.is_stale && round < ROUNDS;
         last = done.end;
         row.state = done.state;
@@ -215,7 +240,7 @@ async fn apply(
     Ok(Box::pin(applied).await?)
 }
 
-/// The doorbell index follows the spec's repository.
+/// The doorbell index follows the spec: its repository, and whose releases it follows.
 async fn follow_index(app: &App, row: &ServiceRow, plan: &Plan) -> Result<(), PassError> {
     let before = row.state.repository.as_ref();
     match (&plan.repository, before) {
@@ -224,6 +249,11 @@ async fn follow_index(app: &App, row: &ServiceRow, plan: &Plan) -> Result<(), Pa
         }
         (None, Some(before)) if plan.is_not_tracked() => app.ledger.index_remove(&plan.key, before).await?,
         (Some(_) | None, _) => {}
+    }
+    let (follows, followed) = (plan.follows.as_ref(), row.state.follows.as_ref());
+    let is_known = plan.repository.is_some() || plan.is_not_tracked();
+    if is_known && follows != followed {
+        app.ledger.index_follow(&plan.key, follows, followed).await?;
     }
     Ok(())
 }

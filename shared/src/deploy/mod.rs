@@ -8,6 +8,7 @@
 //! | [`rollback`] | what can be gone back to, and for how long that holds |
 //! | [`explain`] | why one failed, in the words that a person needs |
 //! | [`desired`] | the task definition that is wanted |
+//! | [`promotion`] | what the service that another one follows lets through |
 //! | [`route`] | the service's rule, its priority, and how it waits |
 //! | [`canary`] | the numbers of Windlass's own canary: tasks and weights |
 //! | [`retire`] | what goes, and in which order, once nobody wants it |
@@ -24,6 +25,7 @@ pub mod desired;
 pub mod explain;
 pub mod plan;
 pub mod planner;
+pub mod promotion;
 pub mod record;
 pub mod render;
 pub mod report;

@@ -25,6 +25,9 @@ pub struct Plan {
     /// The repository that it follows, where its spec could be read: the doorbell index is
     /// kept by it.
     pub repository: Option<RepositoryName>,
+    /// The service whose releases it follows: its settling rings this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<ServiceKey>,
     /// What to do, in order. Empty in a quiet world.
     pub steps: Vec<Step>,
     /// What was decided and what was not done, each with its reason, in words.

@@ -3,8 +3,8 @@
 //! 1. What became of the rollout in flight ([`super::rollout`]): ended well, failed (its
 //!    digest is quarantined), superseded, or it goes on.
 //! 2. What is wanted: parameter, tag or labels ([`super::wanted`]).
-//! 3. Which image: the policy's newest that is not quarantined; never silently older than
-//!    what runs.
+//! 3. Which image: the policy's newest that is not quarantined, and that the service it follows
+//!    lets through; never silently older than what runs.
 //! 4. What that takes: nothing, a revision and an update, or the whole making of a service.
 //! 5. The route: opened with the first healthy target, kept as the spec says.
 //!
@@ -30,10 +30,10 @@ use super::rollout::{self, Standing};
 use super::settings::Settings;
 use super::wanted::{self, Wanted};
 use crate::facts::{Fact, LiveService, ServiceFacts};
-use crate::id::{ImageDigest, RepositoryName, Timestamp};
+use crate::id::{ImageDigest, RepositoryName, ServiceKey, Timestamp};
 use crate::image::{Candidate, PassedOverReason, fits, select};
 use crate::ledger::{Approval, InFlight, Manner, Marks, Outcome, Quarantine, ServiceRow, Settled, in_force};
-use crate::spec::ServiceSpec;
+use crate::spec::{After, ServiceSpec};
 
 /// When an image for whose tasks there was no room is tried again: capacity that is bought by
 /// hand or by an Auto Scaling group is there by then.
@@ -57,6 +57,7 @@ struct Planner<'a> {
     settings: &'a Settings,
     now: Timestamp,
     repository: Option<RepositoryName>,
+    follows: Option<ServiceKey>,
     steps: Vec<Step>,
     notes: Vec<Note>,
     ledger: LedgerChange,
@@ -84,6 +85,7 @@ impl<'a> Planner<'a> {
             settings,
             now,
             repository: None,
+            follows: None,
             steps: Vec::new(),
             notes: Vec::new(),
             ledger: LedgerChange::default(),
@@ -158,6 +160,7 @@ impl<'a> Planner<'a> {
         Plan {
             key: self.facts.key.clone(),
             repository: self.repository,
+            follows: self.follows,
             steps: self.steps,
             report: self.notes,
             ledger: self.ledger,
@@ -304,6 +307,7 @@ impl<'a> Planner<'a> {
         match wanted::wanted(self.facts, self.settings) {
             Ok(wanted) => {
                 self.repository = Some(wanted.spec.image.repository.clone());
+                self.follows = wanted.spec.after.as_ref().and_then(After::upstream);
                 Ok(wanted)
             }
             Err(note) => {
@@ -374,6 +378,7 @@ impl<'a> Planner<'a> {
                 passed_over,
             });
         };
+        let chosen = self.let_through(spec, chosen);
         self.not_older(spec, chosen)
     }
 

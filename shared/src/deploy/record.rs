@@ -108,6 +108,10 @@ pub fn intent(state: &ServiceState, plan: &Plan, now: Timestamp) -> ServiceState
         !plan.steps.is_empty() || !plan.ledger.ended.is_empty() || answers_an_order(plan, state);
     next.generation += u64::from(does_something);
     next.repository = if plan.is_not_tracked() { None } else { plan.repository.clone().or(next.repository) };
+    // Only a spec that could be read says whether it follows another service.
+    if plan.repository.is_some() || plan.is_not_tracked() {
+        next.follows.clone_from(&plan.follows);
+    }
     if let Some(settled) = &plan.ledger.settled {
         next.settled = Some(settled.clone());
     }

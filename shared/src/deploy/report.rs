@@ -2,6 +2,7 @@
 //! is a variant with its facts; its `Display` is the sentence that people read, with
 //! the next step where there is one.
 
+mod after;
 mod canary;
 mod gate;
 mod rollback;
@@ -13,6 +14,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::after::{AfterNote, AfterWhy};
 pub use self::canary::CanaryNote;
 pub use self::gate::GateNote;
 pub use self::rollback::{NoWayBack, RollbackNote};

@@ -58,7 +58,14 @@ pub fn retire(key: &ServiceKey, found: &Leftovers) -> Plan {
         }
     }
     steps.extend(found.groups.iter().map(|group| Step::DeleteTargetGroup { group: group.arn.clone() }));
-    Plan { key: key.clone(), repository: None, steps, report: Vec::new(), ledger: LedgerChange::default() }
+    Plan {
+        key: key.clone(),
+        repository: None,
+        follows: None,
+        steps,
+        report: Vec::new(),
+        ledger: LedgerChange::default(),
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The planner over small worlds: a world in three lines, the plan as people read it.
 
+mod after;
 mod breaking;
 mod canary;
 mod creating;

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use super::promotion::Choice;
 use super::retire::is_left_over;
 use super::rollback;
 use super::settings::Settings;
@@ -30,8 +31,8 @@ pub enum Triage {
     Pass(&'static str),
 }
 
-/// Judges one service. Of `facts` it reads `parameter`, `service`, `images`, `stops` and (for
-/// services from labels) nothing more: their spec stands in the image, so they are judged
+/// Judges one service. Of `facts` it reads `parameter`, `service`, `images`, `stops`, `upstream`
+/// where the row says that it waits for that, and (for services from labels) nothing more: their spec stands in the image, so they are judged
 /// by what the last pass settled.
 pub fn triage(facts: &ServiceFacts, row: Option<&ServiceRow>, settings: &Settings, now: Timestamp) -> Triage {
     let verdict = judge(facts, row, settings, now);
@@ -80,13 +81,34 @@ fn still_waits(facts: &ServiceFacts, row: &ServiceRow, settings: &Settings, now:
     let stands = match waiting.on {
         WaitsOn::Hold => row.hold.is_some(),
         WaitsOn::Stop => facts.stops.known().is_some_and(|stops| stops.of(&facts.key.cluster).is_some()),
-        WaitsOn::Freeze | WaitsOn::Answer | WaitsOn::Upstream | WaitsOn::Scan => true,
+        WaitsOn::Freeze | WaitsOn::Answer | WaitsOn::Scan => true,
+        WaitsOn::Upstream => upstream_lets_nothing_new(facts, row, settings, now),
     };
     now < waiting.until
         && stands
         && !row.has_news_for(waiting, now)
         && runs_the_same(facts, waiting)
         && wants_the_same(facts, row, settings, waiting, now)
+}
+
+/// Whether the service that this one follows lets through no more than what is settled here.
+fn upstream_lets_nothing_new(
+    facts: &ServiceFacts,
+    row: &ServiceRow,
+    settings: &Settings,
+    now: Timestamp,
+) -> bool {
+    let (Some(upstream), Some(images)) = (facts.upstream.known(), facts.images.known()) else {
+        return false;
+    };
+    let Ok(wanted) = wanted(facts, settings) else { return false };
+    let Some(after) = &wanted.spec.after else { return false };
+    let held = in_force(&row.quarantine, &wanted.spec.fingerprint(), now);
+    let settled = row.state.settled.as_ref().map(|settled| &settled.digest);
+    let here = settled.cloned().into_iter().collect();
+    let policy = &wanted.spec.image.policy;
+    let first = Choice { after, policy, images, held: &held, upstream, here: &here, now }.first();
+    first.is_none_or(|first| Some(&first.digest) == settled)
 }
 
 fn runs_the_same(facts: &ServiceFacts, waiting: &Waiting) -> bool {

@@ -11,7 +11,6 @@ use super::{
     ImageSpec, Network, NetworkMode, PreDeploySpec, RolloutSpec, RouteSpec, ScalingSpec, ServiceSpec,
     Strategy, TaskSpec, VerifySpec,
 };
-use crate::id::ServiceKey;
 use crate::rollout_settings::Bounds;
 
 /// CloudWatch's limit of an alarm's name (`PutMetricAlarm`).
@@ -62,10 +61,7 @@ impl ServiceSpec {
         });
         within(checks, "scaling", scaling.as_ref(), ScalingSpec::check_into);
         checks.each("freeze", freeze, |checks, window| window.check_into(checks));
-        within(checks, "after", after.as_ref(), |after, checks| {
-            let key: Result<ServiceKey, _> = after.service.parse();
-            checks.need(key.is_ok(), "service", "wants `cluster/service`: both short names, one slash");
-        });
+        within(checks, "after", after.as_ref(), |after, checks| after.check_into(&image.policy, checks));
         within(checks, "verify", verify.as_ref(), |verify, checks| {
             verify.check_with(rollout.as_ref(), route.as_ref(), checks);
         });

@@ -11,7 +11,8 @@ use super::number::Percent;
 use super::problem::Checks;
 use super::rollout::{OnTimeout, RolloutSpec, Strategy};
 use super::route::{RouteSpec, check_statuses};
-use crate::id::ContainerName;
+use crate::id::{ContainerName, ServiceKey};
+use crate::image::Policy;
 
 /// What a new revision must show before it gets all requests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -192,15 +193,59 @@ impl std::fmt::Display for Severity {
     }
 }
 
-/// Another service whose digests this one follows.
+/// Another service whose releases this one follows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct After {
-    /// `cluster/service`.
+    /// `cluster/service`, of the same stack.
     pub service: String,
-    /// Minutes that a digest must have been live and healthy there.
+    /// What must be live there.
+    #[serde(default)]
+    pub by: FollowBy,
+    /// Minutes that it must have been live there: 0 to 43200.
     #[serde(default)]
     pub healthy_minutes: u32,
+}
+
+/// What of a release must be live in the service that another one follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum FollowBy {
+    /// The very image: promotion.
+    #[default]
+    Digest,
+    /// The release of the same tag, of whichever image: order between services of one release.
+    Tag,
+}
+
+/// A month: who waits longer wants a person's yes.
+const LONGEST_SOAK: u32 = 30 * DAY_MINUTES;
+
+impl After {
+    /// The service that is followed. `None` of a spec that was not checked alone.
+    pub fn upstream(&self) -> Option<ServiceKey> {
+        self.service.parse().ok()
+    }
+
+    /// What can be told without the others' specs.
+    ///
+    /// Where the policy is one tag, every image has that tag: by tag alone nothing would be
+    /// waited for.
+    pub(super) fn check_into(&self, policy: &Policy, checks: &mut Checks) {
+        let Self { service: _, by, healthy_minutes } = self;
+        checks.need(
+            self.upstream().is_some(),
+            "service",
+            "wants `cluster/service`: both short names, one slash",
+        );
+        checks.need(
+            *by == FollowBy::Digest || !matches!(policy, Policy::Tag(_)),
+            "by",
+            "every release has the tag that `image.policy` names: choose among tags (`semver`, `glob`, `regex`), or \
+             follow `by: digest`",
+        );
+        checks.range("healthy_minutes", *healthy_minutes, 0..=LONGEST_SOAK);
+    }
 }
 
 impl VerifySpec {

@@ -23,10 +23,9 @@ impl ServiceSpec {
             scan: _,
             scaling,
             freeze: _,
-            after,
+            after: _,
         } = self;
-        let sections =
-            [("pre_deploy", pre_deploy.is_some()), ("after", after.is_some()), (SCALING, scaling.is_some())];
+        let sections = [("pre_deploy", pre_deploy.is_some()), (SCALING, scaling.is_some())];
         let rollout = rollout.iter().flat_map(later_of_rollout);
         rollout.chain(sections).filter_map(|(name, used)| used.then_some(name)).collect()
     }
@@ -64,11 +63,9 @@ mod tests {
 
     #[test]
     fn each_section_that_waits_for_a_later_version_is_named_and_all_but_scaling_refuse() {
-        for (section, yaml) in [
-            ("pre_deploy", "pre_deploy: {command: [migrate]}"),
-            ("after", "after: {service: staging/shop}"),
-            ("scaling", "scaling: {min: 1, max: 2}"),
-        ] {
+        for (section, yaml) in
+            [("pre_deploy", "pre_deploy: {command: [migrate]}"), ("scaling", "scaling: {min: 1, max: 2}")]
+        {
             let spec = ServiceSpec::parse(&format!("image: {{repository: shop}}\n{yaml}")).unwrap();
             assert_eq!(spec.later_sections(), [section]);
             assert_eq!(spec.must_refuse().is_empty(), section == "scaling", "{section}");

@@ -46,7 +46,9 @@ use serde::{Deserialize, Serialize};
 
 pub use cluster::{ClusterSpec, cluster_from_parameter_name, cluster_parameter_name, is_of_cluster};
 pub use freeze::{Cron, FreezeWindow, TimeZoneName};
-pub use gates::{After, CompareSpec, HttpCheck, PreDeploySpec, ScanGate, Severity, Unscanned, VerifySpec};
+pub use gates::{
+    After, CompareSpec, FollowBy, HttpCheck, PreDeploySpec, ScanGate, Severity, Unscanned, VerifySpec,
+};
 pub use labels::{GuardRails, LabelProblem, LabelRefusal, from_labels};
 pub use number::{Finite, Percent};
 pub use problem::{Problem, ProblemKind, SpecError};

@@ -3,6 +3,7 @@
 //! Each ends with [`windlass_tests::Stage::finish`]: the world is quiet, another sweep only
 //! reads, the invariants of design.md held at every tick, no event is a dead letter.
 
+mod after;
 mod canary;
 mod canary_back;
 mod canary_gates;

@@ -1,10 +1,11 @@
 //! What stands before a rollout, in this order: a person's hold, a stop, a freeze window, the
-//! image's scan, what rings already, a person's yes.
+//! service that it follows, the image's scan, what rings already, a person's yes.
 //!
 //! Each gate says nothing, or a reason and an end. What a gate lets through that a reviewer
 //! would ask about goes into the release's approvals. Where only a person or the clock can
 //! end the wait, the row says so ([`Waiting`]), and the sweep passes the service by.
 
+mod after;
 mod approval;
 mod in_force;
 mod scan;
@@ -19,8 +20,8 @@ use crate::deploy::wanted::Wanted;
 use crate::facts::{AlarmState, Fact};
 use crate::id::{Actor, ImageDigest, Timestamp};
 use crate::ledger::{Approval, Order, Waiting, WaitsOn};
-use crate::spec::RolloutSpec;
 use crate::spec::rollout::RingingAlarm;
+use crate::spec::{RolloutSpec, ServiceSpec};
 
 /// What waits is looked at again after this, though nothing rang: an event may be lost.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(10);
@@ -31,6 +32,7 @@ impl Planner<'_> {
         self.not_held(wanted, digest)?;
         self.not_stopped(wanted, digest)?;
         self.not_frozen(wanted, digest)?;
+        self.followed(wanted, digest)?;
         self.scanned(wanted, digest)?;
         if let Some(rollout) = &wanted.spec.rollout {
             self.alarms_are_quiet(rollout, digest)?;
@@ -148,12 +150,22 @@ impl Planner<'_> {
 
     /// Lets the sweep pass by until `until` at most, or until something is otherwise.
     fn waits(&mut self, wanted: &Wanted, digest: &ImageDigest, on: WaitsOn, until: Option<Timestamp>) {
+        self.waits_under(&wanted.spec, digest, on, until);
+    }
+
+    fn waits_under(
+        &mut self,
+        spec: &ServiceSpec,
+        digest: &ImageDigest,
+        on: WaitsOn,
+        until: Option<Timestamp>,
+    ) {
         let soon = self.now.saturating_add(LOOK_AGAIN).unwrap_or(Timestamp::MAX);
         let service = self.facts.service.known().filter(|service| service.status != "INACTIVE");
         self.marks.waiting = Some(Waiting {
             on,
             digest: digest.clone(),
-            spec: wanted.spec.fingerprint(),
+            spec: spec.fingerprint(),
             live: service.map(|service| service.task_definition.clone()),
             answered: self.row.answered_at(),
             until: until.unwrap_or(soon).min(soon),

@@ -195,7 +195,10 @@ impl Planner<'_> {
     }
 
     fn settle(&mut self, wanted: &Wanted, service: &LiveService, chosen: &Candidate) {
-        let since = self.settled.as_ref().map_or(self.now, |settled| settled.at);
+        // Another image than the settled one was deployed by hand, and is live since now: who
+        // follows this service counts from then.
+        let known = self.settled.as_ref().filter(|settled| settled.digest == chosen.digest);
+        let since = known.map_or(self.now, |settled| settled.at);
         let settled =
             self.in_flight_of(wanted, chosen, since).settled(service.task_definition.clone(), since);
         self.notes.push(Note::Quiet { digest: settled.digest.clone(), tag: settled.tag.clone() });

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::after::AfterNote;
 use crate::id::{Actor, ImageDigest, Timestamp};
 
 /// What stands before a rollout: stops, freezes, questions, scans, tasks beforehand.
@@ -91,6 +92,8 @@ pub enum GateNote {
         /// Which.
         alarms: Vec<String>,
     },
+    /// The service that it follows has not let it through.
+    After(AfterNote),
     /// An alarm of the spec is not there.
     AlarmMissing {
         /// Which.
@@ -102,6 +105,7 @@ impl GateNote {
     /// Whether a person has to do something before this service goes on.
     pub fn needs_a_person(&self) -> bool {
         match self {
+            Self::After(note) => note.needs_a_person(),
             Self::Stopped { .. }
             | Self::Asks { .. }
             | Self::Rejected { .. }
@@ -116,7 +120,8 @@ impl GateNote {
     /// Whether a rollout would begin but for this.
     pub fn holds_back(&self) -> bool {
         match self {
-            Self::Stopped { .. }
+            Self::After(_)
+            | Self::Stopped { .. }
             | Self::Asks { .. }
             | Self::Rejected { .. }
             | Self::NotAnswered { .. }
@@ -133,7 +138,8 @@ impl GateNote {
     pub fn leaves_open(&self) -> bool {
         match self {
             Self::ClusterSpecRefused { .. } | Self::AlarmRings { .. } | Self::AlarmMissing { .. } => true,
-            Self::Stopped { .. }
+            Self::After(_)
+            | Self::Stopped { .. }
             | Self::Asks { .. }
             | Self::Rejected { .. }
             | Self::NotAnswered { .. }
@@ -204,6 +210,7 @@ impl fmt::Display for GateNote {
                 "noted: {} rings already, and rollout.ringing_alarm says warn: ECS looks at none of the alarms for this rollout",
                 alarms.join(", ")
             ),
+            Self::After(note) => note.fmt(f),
             Self::AlarmMissing { alarm } => {
                 write!(f, "refused: alarm {alarm} does not exist; create it, or correct rollout.alarms")
             }

@@ -14,14 +14,14 @@ fn with_alarm(state: Fact<AlarmState>, rollout: &str) -> World {
     world
 }
 
-fn begun(world: &World) -> Option<InFlight> {
+pub(super) fn begun(world: &World) -> Option<InFlight> {
     match world.plan().ledger.in_flight {
         crate::deploy::plan::InFlightChange::Set(begun) => Some(*begun),
         _ => None,
     }
 }
 
-fn said(world: &World) -> String {
+pub(super) fn said(world: &World) -> String {
     world.plan().report.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
@@ -80,14 +80,14 @@ fn a_stop_holds_everywhere_or_in_its_cluster_alone() {
 }
 
 /// The row after the pass, as the sweep finds it.
-fn left(world: &World) -> World {
+pub(super) fn left(world: &World) -> World {
     let plan = world.plan();
     let mut row = world.row.clone();
     row.state = record::after(record::intent(&row.state, &plan, world.now), &plan, &record::Made::default());
     World { facts: world.facts.clone(), row, settings: world.settings.clone(), now: world.now }
 }
 
-fn judged(world: &World) -> Triage {
+pub(super) fn judged(world: &World) -> Triage {
     triage(&world.facts, Some(&world.row), &world.settings, world.now)
 }
 

@@ -149,6 +149,8 @@ fn the_limits_are_awss_and_the_messages_say_them() {
         "freeze: [{start: '0 18-8 * * *', minutes: 60}]",
         "freeze: [{start: '0 0 * * *', minutes: 0, timezone: CET time}]",
         "after: {service: shop}",
+        "after: {service: main/db, by: tag}",
+        "after: {service: main/db, healthy_minutes: 50000}",
     ];
     let table: Vec<String> =
         lines.iter().map(|line| format!("{line}\n    {}", verdict(line).replace('\n', "\n    "))).collect();
