@@ -97,21 +97,21 @@ pub(crate) async fn pass(app: &App, task: &Task, invocation: &Invocation) -> Res
             RingResult::Busy { .. } => return Ok(PassEnd::Busy),
         };
     // Boxed: every pass side by side would carry this one's rounds on its stack.
-    let settled = row.state.settled.clone();
+    let before = (row.state.settled.clone(), row.quarantine.clone());
     let end = Box::pin(rounds(app, task, invocation, &lease, &mut row)).await;
     if let Err(error) = &end {
         tracing::error!(service = %task.key, %error, "pass failed");
         // Nobody has to wait for the lease to run out. If this fails too, they do.
         let _: Result<(), LedgerError> = app.ledger.let_go(&lease).await;
     }
-    if row.state.settled != settled {
+    if (&row.state.settled, &row.quarantine) != (&before.0, &before.1) {
         ring_followers(app, &task.key).await;
     }
     end
 }
 
-/// What was settled here may be what others wait for. A bell that does not ring costs them a
-/// minute: the sweep sees it, too.
+/// What was settled here, or failed, may be what others wait for. A bell that does not ring costs
+/// them a minute: the sweep sees it, too.
 async fn ring_followers(app: &App, key: &ServiceKey) {
     let followers = match app.ledger.index_followers(key).await {
         Ok(followers) => followers,
@@ -121,7 +121,7 @@ async fn ring_followers(app: &App, key: &ServiceKey) {
         }
     };
     for ServiceKey { cluster, service } in followers {
-        let reason = Some(format!("{key}, which it follows, settled a release"));
+        let reason = Some(format!("{key}, which it follows, settled a release or gave one up"));
         let by = Some(app.stack.settings.actor.clone());
         let bell = Doorbell { cluster, service, reason, by };
         if let Err(failure) = windlass_aws::by_hand::ring(&app.clients.events, &bell).await {
