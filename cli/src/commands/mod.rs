@@ -40,7 +40,7 @@ pub(crate) fn run(command: Command, global: &Global, output: Output) -> Result<E
         Command::Demo(args) => wait(demo::demo(&args, output)),
         other => wait(async {
             let account = Account::open(global).await?;
-            with_account(other, &account, output).await
+            Box::pin(with_account(other, &account, output)).await
         }),
     }
 }
