@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::model::{Action, ActivityStatus, Lifecycle, Transition, Verdict};
 use super::{Due, activities, leaving, members};
-use crate::ecs::{as_uuid, hex_id};
+use crate::ecs::{self, as_uuid, hex_id};
 use crate::world::{self, World};
 
 /// Asks the hooks of a transition. False where there are none.
@@ -39,6 +39,7 @@ pub(super) fn begin(world: &mut World, id: &str, transition: Transition) -> bool
     };
     let activity = member.activity.clone();
     activities::turn(world, &activity, ActivityStatus::MidLifecycleAction);
+    ecs::lifecycle_action(world, id);
     true
 }
 

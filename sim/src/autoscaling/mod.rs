@@ -10,6 +10,7 @@
 //! | [`leaving`] | who goes, and how |
 //! | [`actions`] | lifecycle actions: an instance waits for its hooks |
 //! | [`activities`] | what was done, as told to callers and on the bus |
+//! | [`inside`] | what ECS asks of a group by itself |
 //! | [`view`] | what tests and displays look at |
 //!
 //! Simplifications: a group looks at itself a few seconds after what changed; its default
@@ -25,6 +26,7 @@ mod describe;
 mod desired;
 mod groups;
 mod hooks;
+pub(crate) mod inside;
 mod keeping;
 mod launching;
 mod leaving;

@@ -14,6 +14,7 @@ use crate::world::{Config, World};
 
 mod failures;
 mod hooks;
+mod providers;
 mod sizes;
 mod wire;
 

@@ -133,7 +133,7 @@ pub(super) fn joins(world: &mut World, id: &str) {
         memory: kind.registered_mib(),
         attributes,
     };
-    ecs::machine_joins(world, spec, kind.enis());
+    ecs::machine_joins(world, spec);
 }
 
 /// Ends an instance: its containers are cut now, it is gone a little later. False where it is

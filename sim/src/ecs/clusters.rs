@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::args;
 use super::service::{Service, ServiceStatus};
 use super::tags::Tags;
 use super::task::TaskStatus;
+use super::{args, providers};
 use crate::call::{ApiError, Reply};
 use crate::world::World;
 
@@ -32,6 +32,14 @@ const STORED: [&str; 5] = [
     "defaultCapacityProviderStrategy",
     "serviceConnectDefaults",
 ];
+
+impl Cluster {
+    /// The names of its capacity providers.
+    pub(crate) fn providers(&self) -> Vec<&str> {
+        let names = self.stored.get("capacityProviders").and_then(Value::as_array);
+        names.into_iter().flatten().filter_map(Value::as_str).map(args::last_part).collect()
+    }
+}
 
 /// `ClusterNotFoundException`, in AWS's words.
 pub(crate) fn not_found() -> ApiError {
@@ -154,46 +162,24 @@ pub(crate) fn delete(world: &mut World, input: &Value) -> Reply {
     Ok(json!({ "cluster": describe(world, &name, false) }))
 }
 
-/// `PutClusterCapacityProviders`: the names are stored; that the providers exist is not
-/// checked, since their Auto Scaling groups are not simulated.
+/// `PutClusterCapacityProviders`: both lists are replaced whole.
 pub(crate) fn put_capacity_providers(world: &mut World, input: &Value) -> Reply {
     let name = of_call(world, input)?;
+    let given = args::texts(input, "capacityProviders")?;
+    providers::check_known(world, &given)?;
+    let shares = providers::strategy(&input["defaultCapacityProviderStrategy"]);
+    let missing = |share: &&providers::Share| !given.iter().any(|it| args::last_part(it) == share.provider);
+    if let Some(share) = shares.iter().find(missing) {
+        let message = format!(
+            "The specified capacity provider strategy cannot contain {}: it is not associated with the cluster.",
+            share.provider
+        );
+        return Err(args::invalid(message));
+    }
     if let Some(cluster) = world.ecs.clusters.get_mut(&name) {
         for member in ["capacityProviders", "defaultCapacityProviderStrategy"] {
             cluster.stored.insert(member.to_owned(), json!(args::list(input, member)?));
         }
     }
     Ok(json!({ "cluster": describe(world, &name, false) }))
-}
-
-/// `DescribeCapacityProviders`: those that AWS always has, and those that clusters name.
-pub(crate) fn describe_capacity_providers(world: &World, input: &Value) -> Reply {
-    let mut known: Vec<String> = vec!["FARGATE".into(), "FARGATE_SPOT".into()];
-    for cluster in world.ecs.clusters.values() {
-        for name in cluster.stored.get("capacityProviders").and_then(Value::as_array).into_iter().flatten() {
-            known.extend(name.as_str().map(str::to_owned));
-        }
-    }
-    known.sort();
-    known.dedup();
-    let asked = args::texts(input, "capacityProviders")?;
-    let (mut found, mut failures) = (Vec::new(), Vec::new());
-    let one = |name: &str| {
-        json!({
-            "capacityProviderArn": world.arn("ecs", &format!("capacity-provider/{name}")),
-            "name": name, "status": "ACTIVE", "tags": [],
-        })
-    };
-    for reference in &asked {
-        let name = args::last_part(reference);
-        if known.iter().any(|known| known == name) {
-            found.push(one(name));
-        } else {
-            failures.push(args::failure(reference, "MISSING"));
-        }
-    }
-    if asked.is_empty() {
-        found.extend(known.iter().map(|name| one(name)));
-    }
-    Ok(json!({ "capacityProviders": found, "failures": failures }))
 }

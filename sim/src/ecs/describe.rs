@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::deployment::Deployment;
 use super::instances::{Instance, InstanceStatus, RESERVED_PORTS};
+use super::providers;
 use super::service::{Service, ServiceStatus};
 use super::settings::OF_DEPLOYMENT;
 use super::staged;
@@ -183,6 +184,11 @@ pub(crate) fn instance(world: &World, instance: &Instance, tags: bool) -> Value 
     output["runningTasksCount"] = json!(tasks().filter(|it| it.status == TaskStatus::Running).count());
     output["pendingTasksCount"] = json!(tasks().filter(|it| it.status.is_pending()).count());
     output["registeredAt"] = json!(instance.registered_at.epoch_secs());
+    put(
+        &mut output,
+        "capacityProviderName",
+        providers::of_instance(world, instance).map(|it| json!(it.name)),
+    );
     output["attachments"] = json!([]);
     for list in ["registeredResources", "remainingResources"] {
         output[list].as_array_mut().into_iter().flatten().for_each(numbers);

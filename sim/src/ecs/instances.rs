@@ -62,10 +62,6 @@ pub(crate) struct Instance {
     /// Whether its agent answers: without it no task starts there.
     #[serde(default = "connected")]
     pub(crate) agent_connected: bool,
-    /// Network interfaces of its type, where that is known: each task in `awsvpc` mode takes one,
-    /// the instance itself another.
-    #[serde(default)]
-    pub(crate) enis: Option<u32>,
 }
 
 fn connected() -> bool {
@@ -78,9 +74,6 @@ pub(crate) struct Reservation {
     pub(crate) cpu: u32,
     pub(crate) memory: u32,
     pub(crate) ports: Vec<PortBinding>,
-    /// Whether it has a network interface of its own.
-    #[serde(default)]
-    pub(crate) eni: bool,
 }
 
 /// Whether tasks are placed on an instance.
@@ -110,12 +103,6 @@ impl Instance {
     pub(crate) fn has_free(&self, port: u16, protocol: &str) -> bool {
         let held = protocol == "tcp" && RESERVED_PORTS.contains(&port);
         !held && !self.used_ports(protocol).contains(&port)
-    }
-
-    /// Interfaces that tasks may still take; `None` where their number is not known.
-    pub(crate) fn free_enis(&self) -> Option<u32> {
-        let taken = self.reserved.values().filter(|it| it.eni).count();
-        self.enis.map(|all| all.saturating_sub(1).saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX)))
     }
 
     /// The task that is bound to a host port.
@@ -168,7 +155,6 @@ pub fn add_instance(world: &mut World, spec: InstanceSpec) -> Result<String, Api
         images: BTreeSet::new(),
         next_port: *DYNAMIC_PORTS.start(),
         agent_connected: true,
-        enis: None,
     };
     world.ecs.instances.insert(id.clone(), instance);
     events::instance_changed(world, &id);

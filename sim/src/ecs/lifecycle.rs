@@ -62,8 +62,7 @@ pub(crate) fn launch(world: &mut World, launch: Launch, instance_id: &str) -> St
     if let Some(instance) = world.ecs.instances.get_mut(instance_id) {
         az.clone_from(&instance.az);
         let ports = containers.iter().flat_map(|it| it.ports.clone()).collect();
-        let eni = launch.plan.network == Network::Awsvpc;
-        let reservation = Reservation { cpu: launch.plan.cpu, memory: launch.plan.memory, ports, eni };
+        let reservation = Reservation { cpu: launch.plan.cpu, memory: launch.plan.memory, ports };
         instance.reserved.insert(id.clone(), reservation);
     }
     let task = Task {

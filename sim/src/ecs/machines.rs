@@ -6,13 +6,9 @@ use super::{events, scheduler};
 use crate::world::{Effect, World};
 
 /// An agent registers its instance. Where there is no such cluster it tries in vain.
-pub(crate) fn machine_joins(world: &mut World, spec: InstanceSpec, enis: u32) {
-    let ec2_id = spec.instance_id.clone();
-    if add_instance(world, spec).is_err() {
-        return;
-    }
-    if let Some(instance) = instances::by_ec2_mut(world, &ec2_id) {
-        instance.enis = Some(enis);
+pub(crate) fn machine_joins(world: &mut World, spec: InstanceSpec) {
+    if let Err(error) = add_instance(world, spec) {
+        tracing::debug!(code = error.code, "an agent could not register its instance");
     }
 }
 

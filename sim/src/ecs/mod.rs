@@ -9,6 +9,7 @@
 //! | [`scheduler`] [`census`] [`health`] [`breaker`] [`alarms`] [`placement`] | the rollout: who starts where, who is stopped, when it failed |
 //! | [`strategy`] [`staged`] | blue/green, canary, linear: traffic, hooks, the way back |
 //! | [`machines`] | the EC2 instances beneath |
+//! | [`providers`] [`managed_scaling`] [`managed_draining`] | Auto Scaling groups that ECS scales and drains |
 //! | [`lifecycle`] [`stopping`] [`protection`] | a task's way from its placement to its end |
 //! | [`describe`] [`events`] | how all of it looks to callers and on the event bus |
 //! | [`restart`] | what runs in a world that was read from disk |
@@ -33,9 +34,12 @@ mod history;
 mod instances;
 mod lifecycle;
 mod machines;
+mod managed_draining;
+mod managed_scaling;
 mod metrics;
 mod placement;
 mod protection;
+mod providers;
 mod register;
 mod restart;
 mod run;
@@ -57,6 +61,8 @@ mod tests_api;
 #[cfg(test)]
 mod tests_balanced;
 #[cfg(test)]
+mod tests_draining;
+#[cfg(test)]
 mod tests_failure;
 #[cfg(test)]
 mod tests_rollout;
@@ -75,6 +81,7 @@ use serde_json::Value;
 pub use self::instances::{InstanceSpec, add_instance, remove_instance};
 pub(crate) use self::lifecycle::as_uuid;
 pub(crate) use self::machines::{drain_machine, machine_joins, machine_stops};
+pub(crate) use self::managed_draining::lifecycle_action;
 pub(crate) use self::metrics::{Worker, groups_of, measure, worker, worker_at, workers_of};
 pub(crate) use self::restart::restart;
 use self::service::ServiceKey;
@@ -94,6 +101,9 @@ pub struct Ecs {
     /// What `RunTask` did, by cluster and `clientToken`.
     #[serde(default)]
     pub(crate) run_tokens: run::Tokens,
+    /// By name.
+    #[serde(default)]
+    pub(crate) providers: BTreeMap<String, providers::Provider>,
 }
 
 impl Ecs {
@@ -137,6 +147,16 @@ pub enum Due {
         /// The step.
         step: TaskStep,
     },
+    /// A capacity provider's minute.
+    ManagedScaling {
+        /// Its name.
+        provider: String,
+    },
+    /// ECS looks whether an instance that it drains is empty.
+    ManagedDraining {
+        /// Its EC2 id.
+        ec2_id: String,
+    },
 }
 
 /// A step of a task's life.
@@ -163,7 +183,10 @@ pub(crate) fn handle(world: &mut World, operation: &str, input: &Value) -> Reply
         "ListClusters" => clusters::list(world, input),
         "DeleteCluster" => clusters::delete(world, input),
         "PutClusterCapacityProviders" => clusters::put_capacity_providers(world, input),
-        "DescribeCapacityProviders" => clusters::describe_capacity_providers(world, input),
+        "CreateCapacityProvider" => providers::create(world, input),
+        "UpdateCapacityProvider" => providers::update(world, input),
+        "DeleteCapacityProvider" => providers::delete(world, input),
+        "DescribeCapacityProviders" => providers::describe_all(world, input),
         "DescribeContainerInstances" => instances::describe_all(world, input),
         "ListContainerInstances" => instances::list(world, input),
         "UpdateContainerInstancesState" => instances::update_state(world, input),
@@ -205,6 +228,8 @@ pub(crate) fn due(world: &mut World, due: Due) {
     match due {
         Due::Pass { cluster, service } => scheduler::pass(world, &ServiceKey { cluster, name: service }),
         Due::Step { task, step } => lifecycle::step(world, &task, step),
+        Due::ManagedScaling { provider } => managed_scaling::minute(world, &provider),
+        Due::ManagedDraining { ec2_id } => managed_draining::look(world, &ec2_id),
     }
 }
 

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::args::{self, invalid};
 use super::blueprint::{Blueprint, Network};
 use super::instances::{Instance, InstanceStatus};
+use super::providers;
 use crate::call::ApiError;
 use crate::world::World;
 
@@ -22,6 +23,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) group: &'a str,
     pub(crate) constraints: &'a [Value],
     pub(crate) strategy: &'a [Value],
+    /// Only instances of this capacity provider.
+    pub(crate) provider: Option<&'a str>,
 }
 
 /// Why no instance takes a task.
@@ -41,7 +44,6 @@ pub(crate) enum Obstacle {
     Cpu,
     Memory,
     Ports,
-    Eni,
 }
 
 impl Obstacle {
@@ -54,7 +56,6 @@ impl Obstacle {
             Self::Cpu => "RESOURCE:CPU",
             Self::Memory => "RESOURCE:MEMORY",
             Self::Ports => "RESOURCE:PORTS",
-            Self::Eni => "RESOURCE:ENI",
         }
     }
 
@@ -67,7 +68,6 @@ impl Obstacle {
             Self::Cpu => "has insufficient CPU units available",
             Self::Memory => "has insufficient memory available",
             Self::Ports => "is already using a port required by your task",
-            Self::Eni => "has insufficient network interfaces available",
         }
     }
 }
@@ -79,7 +79,7 @@ pub(crate) fn choose(world: &World, plan: &Blueprint, rules: &Rules<'_>) -> Resu
     let mut best: Option<(Vec<u64>, &Instance)> = None;
     for instance in world.ecs.instances.values() {
         let usable = instance.status == InstanceStatus::Active && instance.agent_connected;
-        if instance.cluster != rules.cluster || !usable {
+        if instance.cluster != rules.cluster || !usable || !is_of(world, instance, rules.provider) {
             continue;
         }
         if let Some(obstacle) = obstacle(instance, plan, rules, &tasks) {
@@ -98,6 +98,11 @@ pub(crate) fn choose(world: &World, plan: &Blueprint, rules: &Rules<'_>) -> Resu
         (None, Some((obstacle, instance))) => Err(Refusal { closest: Some(instance.id.clone()), obstacle }),
         (None, None) => Err(Refusal { closest: None, obstacle: Obstacle::NoInstances }),
     }
+}
+
+/// Whether an instance belongs to a capacity provider, where one is asked for.
+fn is_of(world: &World, instance: &Instance, provider: Option<&str>) -> bool {
+    provider.is_none_or(|name| providers::of_instance(world, instance).is_some_and(|it| it.name == name))
 }
 
 /// How many live tasks of the group each instance has.
@@ -155,11 +160,7 @@ fn obstacle(
     }
     let binds = matches!(plan.network, Network::Bridge | Network::Host);
     let mut fixed = plan.containers.iter().flat_map(|it| &it.ports).filter(|port| binds && port.host != 0);
-    if fixed.any(|port| !instance.has_free(port.host, &port.protocol)) {
-        return Some(Obstacle::Ports);
-    }
-    let lacks_eni = plan.network == Network::Awsvpc && instance.free_enis() == Some(0);
-    lacks_eni.then_some(Obstacle::Eni)
+    fixed.any(|port| !instance.has_free(port.host, &port.protocol)).then_some(Obstacle::Ports)
 }
 
 /// Smaller is better; compared member by member.

@@ -12,7 +12,7 @@ use super::describe::{self, Stamp};
 use super::lifecycle::{self, Launch};
 use super::placement::{self, Obstacle, Rules};
 use super::tags::Tags;
-use super::{clusters, services, task_definitions};
+use super::{clusters, providers, services, task_definitions};
 use crate::call::{ApiError, Reply};
 use crate::time::Time;
 use crate::world::World;
@@ -130,11 +130,14 @@ fn unsupported(member: &str) -> ApiError {
 
 /// Places one task; the inner error is an entry of `failures`.
 fn place(world: &mut World, order: &Order, input: &Value) -> Result<Result<String, Value>, ApiError> {
+    let shares = providers::strategy(&input["capacityProviderStrategy"]);
+    let provider = providers::next_for(world, &order.cluster, &order.group, &shares);
     let rules = Rules {
         cluster: &order.cluster,
         group: &order.group,
         constraints: args::list(input, "placementConstraints")?,
         strategy: args::list(input, "placementStrategy")?,
+        provider: provider.as_deref(),
     };
     let instance = match placement::choose(world, &order.plan, &rules) {
         Ok(instance) => instance,

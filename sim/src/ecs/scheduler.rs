@@ -23,7 +23,7 @@ use super::placement::{self, Obstacle, Refusal, Rules};
 use super::service::{Service, ServiceKey, ServiceStatus};
 use super::staged::{self, Set};
 use super::task::{Owner, StopCode, TaskStatus};
-use super::{Due, alarms, blueprint, breaker, events, protection, stopping, task_definitions};
+use super::{Due, alarms, blueprint, breaker, events, protection, providers, stopping, task_definitions};
 use crate::time::Time;
 use crate::world::{self, World};
 
@@ -264,8 +264,15 @@ fn start_one(world: &mut World, key: &ServiceKey, set: &Set) -> Option<Result<St
     let group = format!("service:{}", key.name);
     let list = |name: &str| service.settings.member(name).as_array().cloned().unwrap_or_default();
     let (constraints, strategy) = (list("placementConstraints"), list("placementStrategy"));
-    let rules =
-        Rules { cluster: &key.cluster, group: &group, constraints: &constraints, strategy: &strategy };
+    let shares = providers::strategy(&service.settings.member("capacityProviderStrategy"));
+    let provider = providers::next_for(world, &key.cluster, &group, &shares);
+    let rules = Rules {
+        cluster: &key.cluster,
+        group: &group,
+        constraints: &constraints,
+        strategy: &strategy,
+        provider: provider.as_deref(),
+    };
     let instance = match placement::choose(world, &plan, &rules) {
         Ok(instance) => instance,
         Err(refusal) => return Some(Err(refusal)),
@@ -310,6 +317,10 @@ fn misplaced(world: &mut World, key: &ServiceKey, refusal: &Refusal) {
     let wait = (15_u64 << service.pace.misplaced.min(5)).min(300);
     service.pace.misplaced += 1;
     service.pace.not_before = Some(now + Duration::from_secs(wait));
+    let strategy = service.settings.member("capacityProviderStrategy");
+    if providers::waits_for_capacity(world, &providers::strategy(&strategy)) {
+        return;
+    }
     let closest = refusal.closest.as_ref().and_then(|id| world.ecs.instances.get(id));
     let arns: Vec<String> = closest.iter().map(|it| it.arn.clone()).collect();
     let why = match closest {

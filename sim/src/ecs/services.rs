@@ -52,6 +52,7 @@ pub(crate) fn create(world: &mut World, input: &Value) -> Reply {
     }
     let desired = args::count(input, "desiredCount")?
         .ok_or_else(|| invalid("Unable to use the REPLICA scheduling strategy without a desiredCount."))?;
+    let input = &with_default_strategy(world, &key.cluster, input);
     let settings = Settings::create(input, &world.config.account)?;
     let definition = task_definitions::usable(world, args::required(input, "taskDefinition")?)?;
     let arn = definition.arn.clone();
@@ -78,6 +79,20 @@ pub(crate) fn create(world: &mut World, input: &Value) -> Reply {
     }
     deployment::begin(world, &key, &arn);
     reply(world, &key)
+}
+
+/// Without a launch type and a strategy a service gets its cluster's default strategy, if there
+/// is one.
+fn with_default_strategy(world: &World, cluster: &str, input: &Value) -> Value {
+    let mut input = input.clone();
+    let default =
+        world.ecs.clusters.get(cluster).and_then(|it| it.stored.get("defaultCapacityProviderStrategy"));
+    let given = !input["launchType"].is_null() || !input["capacityProviderStrategy"].is_null();
+    if let Some(default) = default.filter(|it| !given && it.as_array().is_some_and(|items| !items.is_empty()))
+    {
+        input["capacityProviderStrategy"] = default.clone();
+    }
+    input
 }
 
 /// The same call again, by its token, returns what it created; any other is refused.
