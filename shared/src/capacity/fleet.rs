@@ -418,6 +418,13 @@ impl<'a> Fleet<'a> {
         fitting.min_by_key(|bin| self.weighed(self.state.free[*bin]).into_iter().sum::<u64>())
     }
 
+    /// All bins; those with the least left come first.
+    pub(super) fn fullest_first(&self) -> Vec<BinAt> {
+        let mut bins: Vec<BinAt> = (0..self.len()).collect();
+        bins.sort_by_key(|bin| self.weighed(self.state.free[*bin]).into_iter().sum::<u64>());
+        bins
+    }
+
     /// What is left on all usable bins.
     pub(super) fn total_free(&self) -> [u64; 4] {
         let usable = (0..self.len()).filter(|bin| self.bins[*bin].bar.is_none() && !self.state.out[*bin]);

@@ -17,7 +17,7 @@ use super::catalogue::{Catalogue, RowAt};
 use super::fleet::{BinAt, Fill, Fleet, Fresh, Put, State};
 use super::instance::{Attributes, Instance, UsdPerHour};
 use super::offer::{GroupOffer, Share, Supply};
-use super::place::{Refusals, Wanted, pack, shapes};
+use super::place::{ALIGNED_ROWS_MAX, Refusals, Wanted, pack, shapes};
 use super::resources::Resources;
 use super::shape::Demand;
 use super::why::{Lack, Obstacle, Why};
@@ -174,8 +174,6 @@ struct Buyer<'a> {
     before: State,
 }
 
-/// Beyond this many shapes, looking at each for each task put is too slow; the order by size is close.
-const ALIGNED_ROWS_MAX: usize = 256;
 /// How many instances more than counted out are tried before the order is let go as it is.
 const GROW_MAX: u32 = 8;
 /// What an instance without a known price counts as: dearer than all that have one.

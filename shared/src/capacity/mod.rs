@@ -5,6 +5,7 @@
 //! | does it fit, and why not? | [`place`] | [`Placement`]: what goes where; what does not, and the [`Why`] |
 //! | which instances are missing? | [`missing`] | [`Order`]: how many more of which [`GroupOffer`], in one step; what no group can help |
 //! | which are spare? | [`spare`] | [`Consolidation`]: which can be emptied and where their tasks have room; why each other is [`Kept`]; what it saves |
+//! | how few could do? | [`at_least`] | a number that no arrangement is below |
 //!
 //! How the rooms relate:
 //!
@@ -16,6 +17,7 @@
 //! What it does not know: where the facts come from, whose the groups are, when anything happens, and how
 //! ECS will really place. It says what *could* be; ECS decides, and the next pass looks again.
 
+mod bound;
 mod catalogue;
 mod fleet;
 mod instance;
@@ -30,6 +32,7 @@ mod spare;
 mod tests;
 mod why;
 
+pub use bound::at_least;
 pub use instance::{
     Agent, Attributes, HOURS_A_MONTH, Instance, InstanceState, Owner, Protection, Standing, TaskOn,
     UsdPerHour,

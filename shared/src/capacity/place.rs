@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::catalogue::{Catalogue, RowAt};
-use super::fleet::{Fleet, Put, State};
+use super::fleet::{Fill, Fleet, Put, State};
 use super::instance::Instance;
 use super::resources::Resource;
 use super::shape::{Demand, TaskShape};
@@ -48,8 +48,9 @@ pub struct Unplaced {
 /// # Flow
 /// 1. Shapes with the largest part of an instance first; each task to the zone with the fewest of its group,
 ///    there to the fullest instance that has room.
-/// 2. If something is left over, again in other orders (the choosiest shapes first; by all quantities
-///    together); the order that leaves the fewest tasks counts.
+/// 2. If something is left over, again in other orders (instance by instance, what goes best with what is
+///    free there; the choosiest shapes first; by all quantities together); the order that leaves the least
+///    counts.
 ///
 /// # Guarantees
 /// What is placed fits, all of it together. What is not placed fits nowhere beside it: every instance was
@@ -172,10 +173,14 @@ impl Packed {
 /// Packs in several orders, until nothing is left over; leaves the fleet as the best of them does.
 pub(super) fn pack(fleet: &mut Fleet<'_>, wanted: &Wanted, before: &State) -> Packed {
     let mut best: Option<(Packed, State)> = None;
-    for order in [Order::Dominant, Order::Choosiest, Order::Volume] {
+    for order in [Order::Dominant, Order::Aligned, Order::Choosiest, Order::Volume] {
         fleet.state.clone_from(before);
         let rows = order.of(fleet, wanted);
-        let packed = pack_in(fleet, &rows);
+        let packed = match order {
+            Order::Aligned if rows.len() > ALIGNED_ROWS_MAX => continue,
+            Order::Aligned => pack_by_bin(fleet, &rows, wanted),
+            _ => pack_in(fleet, &rows),
+        };
         if packed.left.is_empty() {
             return packed;
         }
@@ -209,11 +214,33 @@ fn pack_in(fleet: &mut Fleet<'_>, rows: &[(RowAt, u32)]) -> Packed {
     }
 }
 
+/// Fills one bin after another, the fullest first, each with what goes best with what is free there. Two
+/// quantities fill up together this way; but nothing is spread.
+fn pack_by_bin(fleet: &mut Fleet<'_>, rows: &[(RowAt, u32)], wanted: &Wanted) -> Packed {
+    let mut packed = Packed::default();
+    let (mut first, mut rest): (Vec<_>, Vec<_>) =
+        rows.iter().copied().partition(|(row, _)| wanted.first.contains(row));
+    for open in [&mut first, &mut rest] {
+        for bin in fleet.fullest_first() {
+            fleet.fill(bin, open, Fill::Aligned, &mut packed.puts);
+            open.retain(|(_, count)| *count > 0);
+        }
+        packed.left.append(open);
+    }
+    packed.left.sort_unstable();
+    packed
+}
+
+/// Beyond this many shapes, looking at each for each task put is too slow; the order by size is close.
+pub(super) const ALIGNED_ROWS_MAX: usize = 256;
+
 /// In which order shapes are placed.
 #[derive(Debug, Clone, Copy)]
 enum Order {
     /// The largest by its largest quantity first: first fit decreasing, in several dimensions.
     Dominant,
+    /// Bin by bin instead: [`pack_by_bin`].
+    Aligned,
     /// Those with the least room for how many they are first.
     Choosiest,
     /// The largest by all quantities together first.
@@ -225,7 +252,7 @@ impl Order {
         let mut rows = wanted.rows.clone();
         let large = |(row, _): &(RowAt, u32)| std::cmp::Reverse(fleet.dominant(*row));
         match self {
-            Self::Dominant => rows.sort_by_key(large),
+            Self::Dominant | Self::Aligned => rows.sort_by_key(large),
             Self::Volume => rows.sort_by_key(|(row, _)| std::cmp::Reverse(fleet.volume(*row))),
             Self::Choosiest => {
                 let spare = |(row, count): &(RowAt, u32)| alone(fleet, *row) / u64::from(*count);

@@ -1,5 +1,6 @@
 //! The packer against judges that know nothing of how it packs.
 
+mod counts;
 mod judge;
 mod missing;
 mod place;
