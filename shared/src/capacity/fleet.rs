@@ -219,6 +219,10 @@ impl<'a> Fleet<'a> {
                 }
             }
             Fill::Aligned => {
+                // What shares with none of its own first: left for last, it would take an instance each.
+                for (row, count) in left.iter_mut().filter(|(row, _)| self.catalogue.rows[*row].once) {
+                    self.put_many(*row, bin, count, 1, puts);
+                }
                 while let Some(at) = self.best_aligned(bin, left) {
                     let (row, count) = &mut left[at];
                     self.put_many(*row, bin, count, 1, puts);

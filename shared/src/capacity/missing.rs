@@ -176,6 +176,8 @@ struct Buyer<'a> {
 
 /// How many instances more than counted out are tried before the order is let go as it is.
 const GROW_MAX: u32 = 8;
+/// Beyond so many instances one fewer is not worth packing everything anew.
+const TRIM_MAX: u32 = 64;
 /// What an instance without a known price counts as: dearer than all that have one.
 const UNKNOWN_PRICE: u64 = 1 << 40;
 
@@ -377,6 +379,9 @@ impl<'a> Buyer<'a> {
 
     /// Leaves one away while all still fits, packed anew over what would be bought.
     fn trim(&mut self, mut basket: Basket) -> Basket {
+        if basket.bought.iter().sum::<u32>() > TRIM_MAX {
+            return basket;
+        }
         for stall in 0..self.stalls.len() {
             while basket.bought[stall] > 0 {
                 basket.bought[stall] -= 1;

@@ -193,3 +193,18 @@ fn the_bound_knows_large_tasks_ports_and_groups() {
     assert_eq!(at_least(has, &of(port, 7)), 7);
     assert_eq!(at_least(has, &of(TaskShape { sharing: Sharing::Distinct, ..shape("one", 1, 1) }, 4)), 4);
 }
+
+#[test]
+fn tasks_that_want_instances_of_their_own_do_not_cost_extra_ones() {
+    let capacity = Resources::new(4096, 16_384);
+    let alone = |at: u32| TaskShape {
+        sharing: Sharing::Distinct,
+        ..shape(&format!("d{at}"), 64 + at * 64, 4096 - at * 512)
+    };
+    let mut demand: Vec<Demand> = (0..6).map(|at| Demand::new(alone(at), 30)).collect();
+    demand.extend(
+        (0..20).map(|at| Demand::new(shape(&format!("s{at}"), 64 * (1 + at % 9), 256 * (1 + at % 11)), 40)),
+    );
+    let (asked_for, bound) = (asked(capacity, &demand), at_least(capacity, &demand));
+    assert!(asked_for * 100 <= bound * 103 + 100, "{asked_for} for at least {bound}");
+}
