@@ -30,6 +30,9 @@ pub enum ServiceId {
     AutoScaling,
     /// EC2.
     Ec2,
+    /// Application Auto Scaling.
+    #[serde(rename = "application-autoscaling")]
+    ApplicationAutoScaling,
 }
 
 impl ServiceId {
@@ -47,6 +50,7 @@ impl ServiceId {
             Self::CloudWatch => "cloudwatch",
             Self::AutoScaling => "autoscaling",
             Self::Ec2 => "ec2",
+            Self::ApplicationAutoScaling => "application-autoscaling",
         }
     }
 }

@@ -10,6 +10,7 @@
 //! | [`world`] | the state, the timers, `call` and `advance` |
 //! | [`wire`] | awsJson, CBOR and Query/XML to and from [`call::Call`] |
 //! | [`ecs`] [`ecr`] [`elb`] [`ec2`] [`autoscaling`] [`ssm`] [`bus`] [`lambda`] [`cloudwatch`] [`dynamo`] [`sts`] | the services |
+//! | [`scalable`] | which services Application Auto Scaling owns |
 //! | [`behaviour`] | what a container does, by its image's labels |
 //! | [`load`] | requests by their number: what they make of cpu, memory, latency |
 //! | [`template`] | a SAM template, made in a world |
@@ -29,6 +30,7 @@ pub mod elb;
 pub mod gate;
 pub mod lambda;
 pub mod load;
+pub mod scalable;
 pub mod ssm;
 pub mod sts;
 pub mod template;

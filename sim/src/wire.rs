@@ -3,7 +3,7 @@
 //!
 //! | service | protocol | told by |
 //! |---|---|---|
-//! | ECS, ECR, SSM, EventBridge | awsJson 1.1 | `X-Amz-Target` |
+//! | ECS, ECR, SSM, EventBridge, Application Auto Scaling | awsJson 1.1 | `X-Amz-Target` |
 //! | DynamoDB | awsJson 1.0 | `X-Amz-Target` |
 //! | ELBv2, Auto Scaling, STS | Query/XML | the form's `Action` and `Version` |
 //! | EC2 | EC2's own Query/XML | the same |
@@ -111,9 +111,11 @@ fn encode_for(
         ServiceId::Lambda => rest::encode(reply),
         ServiceId::DynamoDb => json::encode("application/x-amz-json-1.0", reply),
         ServiceId::CloudWatch => json::encode_query_compatible(reply),
-        ServiceId::Ecs | ServiceId::Ecr | ServiceId::Ssm | ServiceId::Events => {
-            json::encode("application/x-amz-json-1.1", reply)
-        }
+        ServiceId::Ecs
+        | ServiceId::Ecr
+        | ServiceId::Ssm
+        | ServiceId::Events
+        | ServiceId::ApplicationAutoScaling => json::encode("application/x-amz-json-1.1", reply),
     };
     http.headers.push(("x-amzn-requestid", stamp.request_id.clone()));
     http.headers.push(("date", stamp.now.http_date()));

@@ -27,10 +27,11 @@ use crate::elb::Elb;
 use crate::gate::{Gate, Outcome};
 use crate::lambda::{Invocation, Lambda};
 use crate::load::Load;
+use crate::scalable::Scalable;
 use crate::ssm::Ssm;
 use crate::time::Time;
 use crate::wire::Stamp;
-use crate::{autoscaling, bus, cloudwatch, ec2, ecr, ecs, elb, gate, lambda, load, ssm, sts};
+use crate::{autoscaling, bus, cloudwatch, ec2, ecr, ecs, elb, gate, lambda, load, scalable, ssm, sts};
 
 /// What a world is made with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -91,6 +92,8 @@ pub struct World {
     pub ec2: Ec2,
     /// EC2 Auto Scaling.
     pub autoscaling: AutoScaling,
+    /// Application Auto Scaling.
+    pub scalable: Scalable,
     /// DynamoDB.
     pub dynamo: Dynamo,
     /// Requests that are simulated by their number.
@@ -191,6 +194,7 @@ impl World {
             cloudwatch: CloudWatch::default(),
             ec2: Ec2::default(),
             autoscaling: AutoScaling::default(),
+            scalable: Scalable::default(),
             dynamo: Dynamo::in_memory(),
             load: Load::default(),
             effects: VecDeque::new(),
@@ -299,6 +303,7 @@ fn dispatch(world: &mut World, call: &Call) -> Reply {
         ServiceId::Lambda => lambda::handle(world, &call.operation, &call.input),
         ServiceId::DynamoDb => world.dynamo.handle(&call.operation, &call.input),
         ServiceId::Sts => sts::handle(world, call),
+        ServiceId::ApplicationAutoScaling => scalable::handle(world, &call.operation, &call.input),
         ServiceId::CloudWatch => cloudwatch::handle(world, &call.operation, &call.input),
         ServiceId::AutoScaling => autoscaling::handle(world, &call.operation, &call.input),
         ServiceId::Ec2 => ec2::handle(world, &call.operation, &call.input),

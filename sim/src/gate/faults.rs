@@ -107,6 +107,7 @@ pub fn internal(service: ServiceId) -> ApiError {
         ServiceId::Lambda => "ServiceException",
         ServiceId::CloudWatch => "InternalServiceError",
         ServiceId::Ec2 => "InternalError",
+        ServiceId::ApplicationAutoScaling => "InternalServiceException",
     };
     ApiError::server(code, "Service Unavailable. Please try again later.")
 }

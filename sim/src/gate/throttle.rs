@@ -87,8 +87,8 @@ fn categories(service: ServiceId, operation: &str) -> Vec<Category> {
         ServiceId::CloudWatch => vec![cloudwatch(operation)],
         ServiceId::AutoScaling => vec![autoscaling(operation)],
         ServiceId::Ec2 => vec![ec2(operation)],
-        // On-demand tables take more than a test's load; STS allows 600 a second.
-        ServiceId::DynamoDb | ServiceId::Sts => Vec::new(),
+        // On-demand tables take more than a test's load; STS allows 600 a second; the third says no numbers.
+        ServiceId::DynamoDb | ServiceId::Sts | ServiceId::ApplicationAutoScaling => Vec::new(),
     }
 }
 

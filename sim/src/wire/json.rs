@@ -7,13 +7,14 @@ use super::{Decoded, HttpReply};
 use crate::call::{ApiError, Reply, ServiceId};
 
 /// `X-Amz-Target` is `<prefix>.<operation>`.
-const PREFIXES: [(&str, ServiceId); 6] = [
+const PREFIXES: [(&str, ServiceId); 7] = [
     ("AmazonEC2ContainerServiceV20141113", ServiceId::Ecs),
     ("AmazonEC2ContainerRegistry_V20150921", ServiceId::Ecr),
     ("AmazonSSM", ServiceId::Ssm),
     ("AWSEvents", ServiceId::Events),
     ("DynamoDB_20120810", ServiceId::DynamoDb),
     ("GraniteServiceVersion20100801", ServiceId::CloudWatch),
+    ("AnyScaleFrontendService", ServiceId::ApplicationAutoScaling),
 ];
 
 pub(super) fn decode(headers: &HeaderMap, body: &[u8]) -> Decoded {

@@ -1,4 +1,4 @@
-//! Lambda's REST calls: `Invoke`, and the two reads that show what is there.
+//! Lambda's REST calls: `Invoke`, `AddPermission`, and the two reads that show what is there.
 
 use http::{HeaderMap, Method, Uri};
 use percent_encoding::percent_decode_str;
@@ -19,6 +19,7 @@ pub(super) fn decode(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8
     let parts: Vec<&str> = rest.split('/').filter(|part| !part.is_empty()).collect();
     let (operation, input) = match (method, parts.as_slice()) {
         (&Method::POST, [name, "invocations"]) => ("Invoke", invoke(name, headers, body)?),
+        (&Method::POST, [name, "policy"]) => ("AddPermission", permission(name, body)?),
         (&Method::GET, []) => ("ListFunctions", json!({})),
         (&Method::GET, [name]) => ("GetFunction", json!({ "FunctionName": unescape(name) })),
         _ => return Err((ServiceId::Lambda, unknown(method, uri))),
@@ -38,6 +39,16 @@ fn invoke(name: &str, headers: &HeaderMap, body: &[u8]) -> Result<Value, (Servic
         "InvocationType": kind.unwrap_or("RequestResponse"),
         "Payload": payload,
     }))
+}
+
+fn permission(name: &str, body: &[u8]) -> Result<Value, (ServiceId, ApiError)> {
+    let input: Result<Value, _> = serde_json::from_slice(body);
+    let mut input = input.ok().filter(Value::is_object).ok_or_else(|| {
+        let message = "Could not parse request body into json";
+        (ServiceId::Lambda, ApiError::client("InvalidRequestContentException", message))
+    })?;
+    input["FunctionName"] = json!(unescape(name));
+    Ok(input)
 }
 
 fn unescape(part: &str) -> String {

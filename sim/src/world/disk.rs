@@ -45,6 +45,8 @@ struct Saved {
     ec2: crate::ec2::Ec2,
     #[serde(default)] // as above
     autoscaling: crate::autoscaling::AutoScaling,
+    #[serde(default)]
+    scalable: crate::scalable::Scalable,
 }
 
 /// The same, borrowed.
@@ -65,6 +67,7 @@ struct Saving<'a> {
     load: &'a crate::load::Load,
     ec2: &'a crate::ec2::Ec2,
     autoscaling: &'a crate::autoscaling::AutoScaling,
+    scalable: &'a crate::scalable::Scalable,
 }
 
 impl World {
@@ -138,6 +141,7 @@ impl World {
             load,
             ec2,
             autoscaling,
+            scalable,
         } = saved;
         (self.now, self.sequence, self.rng) = (now, sequence, rng);
         self.timers = timers.into_iter().map(std::cmp::Reverse).collect();
@@ -147,6 +151,7 @@ impl World {
         }
         (self.lambda, self.cloudwatch, self.load) = (lambda, cloudwatch, load);
         (self.ec2, self.autoscaling) = (ec2, autoscaling);
+        self.scalable = scalable;
     }
 
     fn saving(&self) -> Saving<'_> {
@@ -168,6 +173,7 @@ impl World {
             load: &self.load,
             ec2: &self.ec2,
             autoscaling: &self.autoscaling,
+            scalable: &self.scalable,
         }
     }
 }
