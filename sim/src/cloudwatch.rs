@@ -12,7 +12,8 @@
 //! | `data` | `PutMetricData`, `GetMetricData`, `GetMetricStatistics`, `ListMetrics` |
 //! | `evaluate` | what a metric alarm's state is, at the end of each of its periods |
 //!
-//! It has no anomaly bands, no Metrics Insights, no suppressors, no mute rules, no log alarms:
+//! An alarm on an anomaly detector's band is kept and told, and its state is only ever set: there
+//! are no bands here. It has no Metrics Insights, no suppressors, no mute rules, no log alarms:
 //! each is refused. Actions other than functions are kept and nothing comes of them. A
 //! composite alarm follows its children at once, where AWS takes seconds; one that is part of
 //! a cycle is not evaluated, as in AWS. `CloudWatch Alarm Configuration Change` is not emitted.
@@ -46,8 +47,21 @@ use crate::{ecs, elb, load};
 pub struct CloudWatch {
     alarms: BTreeMap<String, alarm::Alarm>,
     metrics: metrics::Metrics,
+    /// Functions that alarms could not call: there is none, or its policy does not let them.
+    pub failed_actions: Vec<FailedAction>,
     /// Whether the timer of the next minute's end is set.
     awake: bool,
+}
+
+/// An action of an alarm that came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedAction {
+    /// When.
+    pub at: Time,
+    /// The alarm's name.
+    pub alarm: String,
+    /// The function's ARN.
+    pub action: String,
 }
 
 /// What this service's timers are for.

@@ -14,9 +14,12 @@ use crate::world::{self, Effect, World};
 
 mod api;
 mod letters;
+mod policy;
 
 pub(crate) use api::handle;
 pub use letters::DeadLetter;
+pub(crate) use policy::allows;
+pub use policy::{Permission, permit};
 
 /// How many invocations the log keeps.
 const KEPT: usize = 20_000;
@@ -74,6 +77,9 @@ pub struct Function {
     pub dead_letter: Option<String>,
     /// The most that may run at once; `None` is no limit.
     pub reserved_concurrency: Option<usize>,
+    /// Which services may invoke it: its resource policy, by statement.
+    #[serde(default)]
+    pub permissions: BTreeMap<String, Permission>,
 }
 
 impl Function {
@@ -91,6 +97,7 @@ impl Function {
             on_failure: None,
             dead_letter: None,
             reserved_concurrency: None,
+            permissions: BTreeMap::new(),
         }
     }
 

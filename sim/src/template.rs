@@ -68,7 +68,11 @@ pub fn install(world: &mut World, template: &str, config: &StackConfig) -> Resul
     let template = yaml::read(template).context("reading the template")?;
     let scope = resolve::Scope::new(world, &template, config)?;
     let mut stack = Stack::default();
-    for (logical, resource) in scope.resources() {
+    // Permissions last: they are of functions that must be there.
+    let is_permission = |resource: &Value| resource["Type"] == "AWS::Lambda::Permission";
+    let (permissions, others): (Vec<_>, Vec<_>) =
+        scope.resources().partition(|(_, resource)| is_permission(resource));
+    for (logical, resource) in others.into_iter().chain(permissions) {
         install::resource(world, &scope, logical, resource, &mut stack)
             .with_context(|| format!("making the template's resource {logical}"))?;
     }

@@ -95,6 +95,10 @@ pub(super) struct MetricAlarm {
     pub(super) threshold: f64,
     pub(super) comparison: Comparison,
     pub(super) missing: Option<Missing>,
+    /// The query that is an anomaly detector's band, in the threshold's place. Such an alarm is
+    /// not evaluated.
+    #[serde(default)]
+    pub(super) band: Option<String>,
 }
 
 /// Where its values come from.
@@ -121,6 +125,10 @@ impl Comparison {
             Self::GreaterThanThreshold => value > threshold,
             Self::LessThanThreshold => value < threshold,
             Self::LessThanOrEqualToThreshold => value <= threshold,
+            // There are no bands here to be outside of.
+            Self::LessThanLowerOrGreaterThanUpperThreshold
+            | Self::LessThanLowerThreshold
+            | Self::GreaterThanUpperThreshold => false,
         }
     }
 
@@ -131,6 +139,9 @@ impl Comparison {
             Self::GreaterThanThreshold => "greater than",
             Self::LessThanThreshold => "less than",
             Self::LessThanOrEqualToThreshold => "less than or equal to",
+            Self::LessThanLowerOrGreaterThanUpperThreshold => "less than the lower or greater than the upper",
+            Self::LessThanLowerThreshold => "less than the lower",
+            Self::GreaterThanUpperThreshold => "greater than the upper",
         }
     }
 }
@@ -151,6 +162,22 @@ pub(super) enum Comparison {
     GreaterThanThreshold,
     LessThanThreshold,
     LessThanOrEqualToThreshold,
+    LessThanLowerOrGreaterThanUpperThreshold,
+    LessThanLowerThreshold,
+    GreaterThanUpperThreshold,
+}
+
+impl Comparison {
+    /// Whether it is with a band.
+    pub(super) fn is_of_band(self) -> bool {
+        use Comparison::{
+            GreaterThanUpperThreshold, LessThanLowerOrGreaterThanUpperThreshold, LessThanLowerThreshold,
+        };
+        matches!(
+            self,
+            LessThanLowerOrGreaterThanUpperThreshold | LessThanLowerThreshold | GreaterThanUpperThreshold
+        )
+    }
 }
 
 /// `TreatMissingData`
@@ -201,10 +228,13 @@ impl MetricAlarm {
     pub(super) fn told(&self) -> Value {
         let mut told = json!({
             "EvaluationPeriods": self.evaluation_periods,
-            "Threshold": self.threshold,
             "ComparisonOperator": self.comparison,
             "Dimensions": [],
         });
+        match &self.band {
+            Some(band) => told["ThresholdMetricId"] = json!(band),
+            None => told["Threshold"] = json!(self.threshold),
+        }
         match &self.source {
             Source::Queries(queries) => told["Metrics"] = json!(queries),
             Source::Metric {

@@ -30,8 +30,8 @@ pub(super) fn all(world: &mut World) {
         .alarms
         .iter()
         .filter_map(|(name, alarm)| match &alarm.definition {
-            Definition::Metric(metric) => Some((name.clone(), (**metric).clone())),
-            Definition::Composite { .. } => None,
+            Definition::Metric(metric) if metric.band.is_none() => Some((name.clone(), (**metric).clone())),
+            Definition::Metric(_) | Definition::Composite { .. } => None,
         })
         .filter(|(_, alarm)| now.0.is_multiple_of(u64::from(alarm.period()) * 1000))
         .collect();
@@ -222,6 +222,7 @@ mod tests {
             threshold: 0.5,
             comparison: Comparison::GreaterThanThreshold,
             missing: Some(missing),
+            band: None,
         };
         let newest = values.split(' ').rev().zip(1..).filter(|(value, _)| *value != "-");
         let point = |(value, age): (&str, u32)| Point {

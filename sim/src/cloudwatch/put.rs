@@ -36,7 +36,8 @@ struct PutMetricAlarm {
     evaluation_periods: u32,
     datapoints_to_alarm: Option<u32>,
     threshold: Option<f64>,
-    comparison_operator: String,
+    threshold_metric_id: Option<String>,
+    comparison_operator: Comparison,
     treat_missing_data: Option<Missing>,
     #[serde(default)]
     metrics: Vec<MetricQuery>,
@@ -55,8 +56,9 @@ pub(super) fn metric(world: &mut World, input: &Value) -> Reply {
     let put: PutMetricAlarm = parse(input)?;
     check_name(&put.alarm_name)?;
     let definition = MetricAlarm {
-        comparison: comparison(&put.comparison_operator)?,
-        threshold: put.threshold.ok_or_else(|| invalid("Threshold is required for a static threshold"))?,
+        comparison: put.comparison_operator,
+        threshold: threshold(&put)?,
+        band: put.threshold_metric_id.clone(),
         evaluation_periods: put.evaluation_periods,
         datapoints_to_alarm: put.datapoints_to_alarm,
         missing: put.treat_missing_data,
@@ -81,21 +83,41 @@ fn check_name(name: &str) -> Result<(), ApiError> {
     Err(invalid("AlarmName must have length between 1 and 255"))
 }
 
-fn comparison(operator: &str) -> Result<Comparison, ApiError> {
-    Ok(match operator {
-        "GreaterThanOrEqualToThreshold" => Comparison::GreaterThanOrEqualToThreshold,
-        "GreaterThanThreshold" => Comparison::GreaterThanThreshold,
-        "LessThanThreshold" => Comparison::LessThanThreshold,
-        "LessThanOrEqualToThreshold" => Comparison::LessThanOrEqualToThreshold,
-        other => {
-            return Err(invalid(format!(
-                "the embedded CloudWatch does not have the comparison {other}: it has no anomaly bands"
-            )));
-        }
-    })
+/// A number, or (in its place) the id of a band.
+fn threshold(put: &PutMetricAlarm) -> Result<f64, ApiError> {
+    match (put.comparison_operator.is_of_band(), put.threshold, &put.threshold_metric_id) {
+        (false, Some(threshold), None) => Ok(threshold),
+        (false, None, None) => Err(invalid("Threshold is required for a static threshold")),
+        (false, _, Some(_)) => Err(invalid("ThresholdMetricId goes with a comparison with a band only")),
+        (true, None, Some(_)) => Ok(0.0),
+        (true, _, None) => Err(invalid("ThresholdMetricId is required for a comparison with a band")),
+        (true, Some(_), Some(_)) => Err(invalid("Threshold and ThresholdMetricId must not be used together")),
+    }
+}
+
+/// The queries of an alarm on a band: a metric, and its band under the id that the alarm names.
+fn banded(put: &PutMetricAlarm, id: &str) -> Result<Source, ApiError> {
+    let (bands, others): (Vec<MetricQuery>, Vec<MetricQuery>) =
+        put.metrics.iter().cloned().partition(|query| query.id == id);
+    let [band] = bands.as_slice() else {
+        return Err(invalid(format!("ThresholdMetricId {id} is not the id of exactly one of the metrics")));
+    };
+    let expression = band.expression.as_deref().unwrap_or_default();
+    let inner = expression.strip_prefix("ANOMALY_DETECTION_BAND(").and_then(|rest| rest.strip_suffix(')'));
+    let of = inner.map(|inner| inner.split(',').next().unwrap_or_default().trim());
+    if !of.is_some_and(|of| others.iter().any(|query| query.id == of && query.metric_stat.is_some())) {
+        return Err(invalid(format!(
+            "'{expression}' is not the ANOMALY_DETECTION_BAND of one of the metrics"
+        )));
+    }
+    query::check(&others)?;
+    Ok(Source::Queries(put.metrics.clone()))
 }
 
 fn source(put: &PutMetricAlarm) -> Result<Source, ApiError> {
+    if let Some(band) = &put.threshold_metric_id {
+        return banded(put, band);
+    }
     match (&put.metric_name, put.metrics.is_empty()) {
         (Some(_), false) => Err(invalid("MetricName and Metrics must not be used together")),
         (None, true) => Err(invalid("MetricName or Metrics is required")),

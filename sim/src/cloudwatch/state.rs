@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::alarm::{Definition, Status, arn, stamp};
-use super::{AlarmState, invalid};
+use super::{AlarmState, FailedAction, invalid};
 use crate::call::{ApiError, Reply, parse};
 use crate::lambda;
 use crate::world::World;
@@ -77,11 +77,21 @@ fn announce(world: &mut World, name: &str) {
             "region": world.config.region,
             "alarmData": detail,
         });
-        // A function that is not there is AWS's entry in the alarm's history, and no more.
-        let _ = lambda::enqueue(world, function, payload);
+        // A function that is not there, or does not let alarms invoke it, is AWS's entry in the
+        // alarm's history, and no more.
+        let called = lambda::allows(world, function, PRINCIPAL, &arn)
+            && lambda::enqueue(world, function, payload).is_some();
+        if !called {
+            let failed =
+                FailedAction { at: alarm.status.at, alarm: name.to_owned(), action: function.clone() };
+            world.cloudwatch.failed_actions.push(failed);
+        }
     }
     world.emit("aws.cloudwatch", "CloudWatch Alarm State Change", &[arn], detail);
 }
+
+/// Who invokes a function among an alarm's actions.
+const PRINCIPAL: &str = "lambda.alarms.cloudwatch.amazonaws.com";
 
 fn is_function(action: &str) -> bool {
     action.starts_with("arn:aws:lambda:")

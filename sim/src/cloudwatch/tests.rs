@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::call::{Call, Caller, ServiceId};
-use crate::lambda::Function;
+use crate::lambda::{Function, Permission};
 use crate::world::{Config, Effect};
 
 pub(super) fn world() -> World {
@@ -98,9 +98,6 @@ fn paths(value: &Value, at: &str, into: &mut std::collections::BTreeSet<String>)
 
 #[test]
 fn the_event_has_the_members_of_awss_sample() {
-    let sample: Value =
-        serde_json::from_str(include_str!("../../../events/cloudwatch-alarm-state-change-single.json"))
-            .unwrap();
     let mut world = world();
     call(&mut world, "PutMetricAlarm", errors_alarm("errors")).unwrap();
     for state in ["OK", "ALARM"] {
@@ -108,12 +105,9 @@ fn the_event_has_the_members_of_awss_sample() {
             json!({"AlarmName": "errors", "StateValue": state, "StateReason": "r", "StateReasonData": "{}"});
         call(&mut world, "SetAlarmState", set).unwrap();
     }
-    let (mut ours, mut theirs) = (std::collections::BTreeSet::new(), std::collections::BTreeSet::new());
+    let mut ours = std::collections::BTreeSet::new();
     paths(&world.bus.log.back().unwrap().event.0, "", &mut ours);
-    paths(&sample, "", &mut theirs);
-    // There are no mute rules here.
-    theirs.retain(|path| !path.starts_with(".detail.muteDetail"));
-    assert_eq!(ours, theirs);
+    assert_eq!(ours, sample(include_str!("../../../events/cloudwatch-alarm-state-change-single.json")));
 }
 
 #[test]
@@ -150,6 +144,117 @@ fn a_function_among_the_actions_is_called_with_the_alarm() {
 
 fn lambda_installed(world: &mut World) {
     crate::lambda::install(world, Function::named("ring"));
+    assert!(crate::lambda::permit(world, "ring", "alarms", alarms_may(None)));
+}
+
+fn alarms_may(source_arn: Option<&str>) -> Permission {
+    Permission {
+        principal: "lambda.alarms.cloudwatch.amazonaws.com".into(),
+        source_arn: source_arn.map(str::to_owned),
+        source_account: Some("123456789012".into()),
+    }
+}
+
+#[test]
+fn a_function_is_called_only_where_its_policy_lets_alarms() {
+    let mut world = world();
+    crate::lambda::install(&mut world, Function::named("ring"));
+    let ring = "arn:aws:lambda:eu-central-1:123456789012:function:ring";
+    let mut alarm = errors_alarm("errors");
+    alarm["AlarmActions"] = json!([ring]);
+    call(&mut world, "PutMetricAlarm", alarm).unwrap();
+    let outcome = |world: &mut World| {
+        world.effects.clear();
+        set_alarm(world, "errors", AlarmState::Ok).unwrap();
+        set_alarm(world, "errors", AlarmState::Alarm).unwrap();
+        (world.effects.len(), world.cloudwatch.failed_actions.len())
+    };
+    assert_eq!(outcome(&mut world), (0, 1), "nobody may");
+    let other = Permission { principal: "events.amazonaws.com".into(), ..alarms_may(None) };
+    crate::lambda::permit(&mut world, "ring", "alarms", other);
+    assert_eq!(outcome(&mut world), (0, 2), "another service may");
+    let of_others = alarms_may(Some("arn:aws:cloudwatch:eu-central-1:123456789012:alarm:other*"));
+    crate::lambda::permit(&mut world, "ring", "alarms", of_others);
+    assert_eq!(outcome(&mut world), (0, 3), "other alarms may");
+    assert_eq!(world.cloudwatch.failed_actions[2].action, ring);
+    let add = json!({"FunctionName": "ring", "StatementId": "these", "Action": "lambda:InvokeFunction",
+        "Principal": "lambda.alarms.cloudwatch.amazonaws.com",
+        "SourceArn": "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:*"});
+    crate::lambda::handle(&mut world, "AddPermission", &add).unwrap();
+    assert_eq!(outcome(&mut world), (1, 3));
+    let again = crate::lambda::handle(&mut world, "AddPermission", &add);
+    assert_eq!(code(again), "ResourceConflictException");
+}
+
+/// The paths of a sample of `events/`.
+fn sample(text: &str) -> std::collections::BTreeSet<String> {
+    let mut found = std::collections::BTreeSet::new();
+    paths(&serde_json::from_str(text).unwrap(), "", &mut found);
+    // There are no mute rules here.
+    found.retain(|path| !path.starts_with(".detail.muteDetail"));
+    found
+}
+
+#[test]
+fn the_direct_call_has_the_members_of_awss_sample() {
+    let mut world = world();
+    lambda_installed(&mut world);
+    let mut alarm = errors_alarm("errors");
+    alarm["AlarmActions"] = json!(["arn:aws:lambda:eu-central-1:123456789012:function:ring"]);
+    alarm["Unit"] = json!("Count");
+    call(&mut world, "PutMetricAlarm", alarm).unwrap();
+    let set = |state, data: Value| json!({"AlarmName": "errors", "StateValue": state, "StateReason": "r", "StateReasonData": data});
+    call(&mut world, "SetAlarmState", set("OK", json!("{}"))).unwrap();
+    call(&mut world, "SetAlarmState", set("ALARM", Value::Null)).unwrap();
+    let Some(Effect::Invoke(invocation)) = world.effects.back() else { panic!("{:?}", world.effects) };
+    let mut ours = std::collections::BTreeSet::new();
+    paths(&invocation.payload, "", &mut ours);
+    assert_eq!(ours, sample(include_str!("../../../events/cloudwatch-alarm-lambda-direct-metric.json")));
+}
+
+fn anomaly_alarm() -> Value {
+    let metric = json!({"Namespace": "AWS/ECS", "MetricName": "CPUUtilization",
+        "Dimensions": [{"Name": "ServiceName", "Value": "shop"}]});
+    json!({"AlarmName": "odd", "AlarmDescription": "Out of band", "EvaluationPeriods": 1,
+        "ComparisonOperator": "LessThanLowerOrGreaterThanUpperThreshold", "ThresholdMetricId": "ad1",
+        "Metrics": [
+            {"Id": "m1", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Average"}, "ReturnData": true},
+            {"Id": "ad1", "Expression": "ANOMALY_DETECTION_BAND(m1, 2)", "Label": "expected", "ReturnData": true}]})
+}
+
+#[test]
+fn an_anomalys_state_is_set_and_told_and_never_found() {
+    let mut world = world();
+    call(&mut world, "PutMetricAlarm", anomaly_alarm()).unwrap();
+    let described = call(&mut world, "DescribeAlarms", json!({"AlarmNames": ["odd"]})).unwrap();
+    let alarm = &described["MetricAlarms"][0];
+    assert_eq!((&alarm["ThresholdMetricId"], &alarm["Threshold"]), (&json!("ad1"), &Value::Null));
+    for state in ["OK", "ALARM"] {
+        let set =
+            json!({"AlarmName": "odd", "StateValue": state, "StateReason": "r", "StateReasonData": "{}"});
+        call(&mut world, "SetAlarmState", set).unwrap();
+    }
+    let mut ours = std::collections::BTreeSet::new();
+    paths(&world.bus.log.back().unwrap().event.0, "", &mut ours);
+    assert_eq!(ours, sample(include_str!("../../../events/cloudwatch-alarm-state-change-anomaly.json")));
+    let later = world.now() + std::time::Duration::from_mins(10);
+    world.advance(later);
+    assert_eq!(alarm_state(&world, "odd"), Some(AlarmState::Alarm), "nothing evaluates it");
+}
+
+#[test]
+fn a_band_that_is_none_is_refused() {
+    for (member, value) in [
+        ("ThresholdMetricId", Value::Null),
+        ("ThresholdMetricId", json!("m1")),
+        ("ThresholdMetricId", json!("m9")),
+        ("Threshold", json!(1.0)),
+        ("ComparisonOperator", json!("GreaterThanThreshold")),
+    ] {
+        let mut alarm = anomaly_alarm();
+        alarm[member] = value.clone();
+        assert_eq!(code(call(&mut world(), "PutMetricAlarm", alarm)), "ValidationError", "{member} {value}");
+    }
 }
 
 #[test]

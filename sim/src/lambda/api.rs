@@ -1,4 +1,4 @@
-//! Lambda's API calls: an asynchronous `Invoke`, and reading what is there.
+//! Lambda's API calls: an asynchronous `Invoke`, `AddPermission`, and reading what is there.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -11,6 +11,7 @@ pub(crate) fn handle(world: &mut World, operation: &str, input: &Value) -> Reply
     match operation {
         "Invoke" => invoke(world, input),
         "GetFunction" => get(world, input),
+        "AddPermission" => super::policy::add(world, input),
         "ListFunctions" => {
             let functions = world.lambda.functions().map(|function| configuration(world, function));
             Ok(json!({ "Functions": functions.collect::<Vec<_>>() }))
@@ -60,7 +61,7 @@ fn get(world: &World, input: &Value) -> Reply {
     Ok(json!({ "Configuration": configuration(world, function) }))
 }
 
-fn not_found(world: &World, name: &str) -> ApiError {
+pub(super) fn not_found(world: &World, name: &str) -> ApiError {
     let arn = function_arn(world, name);
     ApiError::client("ResourceNotFoundException", format!("Function not found: {arn}")).with_status(404)
 }

@@ -10,7 +10,7 @@ use super::resolve::Scope;
 use super::{Stack, members, role, text};
 use crate::bus;
 use crate::call::ApiError;
-use crate::lambda::{self, Function};
+use crate::lambda::{self, Function, Permission};
 use crate::world::World;
 
 pub(super) fn resource(
@@ -27,6 +27,7 @@ pub(super) fn resource(
     }
     match resource["Type"].as_str().context("it has no type")? {
         "AWS::Serverless::Function" => function(world, scope, logical, resource, stack),
+        "AWS::Lambda::Permission" => permission(world, scope, logical, resource),
         "AWS::DynamoDB::Table" => table(world, scope, logical, resource, stack),
         "AWS::Events::Rule" => {
             let properties = scope.eval(&resource["Properties"])?;
@@ -40,6 +41,23 @@ pub(super) fn resource(
             Ok(())
         }
     }
+}
+
+/// Of its resource policy only `lambda:InvokeFunction` is known here.
+fn permission(world: &mut World, scope: &Scope<'_>, logical: &str, resource: &Value) -> Result<()> {
+    let properties = scope.eval(&resource["Properties"])?;
+    let wanted = |member: &str| properties[member].as_str().with_context(|| format!("it has no {member}"));
+    let given = |member: &str| properties[member].as_str().map(str::to_owned);
+    let permission = Permission {
+        principal: wanted("Principal")?.to_owned(),
+        source_arn: given("SourceArn"),
+        source_account: given("SourceAccount"),
+    };
+    let function = wanted("FunctionName")?;
+    if !lambda::permit(world, function, logical, permission) {
+        bail!("there is no function {function}");
+    }
+    Ok(())
 }
 
 /// Any member of a function's properties, the template's globals beneath them.

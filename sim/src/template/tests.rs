@@ -153,6 +153,28 @@ fn expressions_are_resolved() {
 }
 
 #[test]
+fn a_function_may_be_called_by_whom_a_permission_names() {
+    let permission = "  APermission:
+    Type: AWS::Lambda::Permission
+    Properties:
+      FunctionName: !Ref F
+      Action: lambda:InvokeFunction
+      Principal: lambda.alarms.cloudwatch.amazonaws.com
+      SourceAccount: !Ref AWS::AccountId
+Outputs:
+";
+    let mut world = world();
+    let config = StackConfig::named("s").with("Stage", "live");
+    install(&mut world, &SMALL.replace("Outputs:\n", permission), &config).unwrap();
+    let permissions = &world.lambda.function("f-live").unwrap().permissions;
+    assert_eq!(permissions["APermission"].principal, "lambda.alarms.cloudwatch.amazonaws.com");
+    assert_eq!(permissions["APermission"].source_account.as_deref(), Some("123456789012"));
+    let nobodys = permission.replace("!Ref F", "nobody");
+    let error = install(&mut world, &SMALL.replace("Outputs:\n", &nobodys), &config).unwrap_err();
+    assert!(format!("{error:#}").contains("there is no function nobody"), "{error:#}");
+}
+
+#[test]
 fn mistakes_are_named() {
     let config = StackConfig::named("s").with("Stage", "live");
     for (from, to, config, words) in [
