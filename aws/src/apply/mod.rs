@@ -15,6 +15,7 @@
 //! without an answer the step looks again: what is there as wanted is done; what is not may
 //! still come, so the step ends as `Waiting`, and the next pass finds it or does it anew.
 
+mod again;
 mod ask;
 mod configuration;
 mod delete;
@@ -65,8 +66,10 @@ pub async fn apply(
         rules: BTreeMap::new(),
     };
     let early = plan.steps.first().filter(|step| !after_intent(step));
-    let is_update =
-        plan.steps.iter().any(|step| matches!(step, Step::UpdateService { part: Part::Main, .. }));
+    let is_update = plan
+        .steps
+        .iter()
+        .any(|step| matches!(step, Step::UpdateService { part: Part::Main, .. } | Step::RollOutAgain { .. }));
     let look = async { if is_update { Some(describe(&clients.ecs, &plan.key).await) } else { None } };
     let (first, intent, seen) = join!(run.early(early), intent, look);
     run.seen = seen;
@@ -81,7 +84,13 @@ pub async fn apply(
 /// Whether a step comes only after the intent was written: what begins a rollout, and what ends
 /// one. Killed before the latter, the next pass must know that it was meant.
 fn after_intent(step: &Step) -> bool {
-    matches!(step, Step::CreateService(_) | Step::UpdateService { .. } | Step::StopRollout { .. })
+    matches!(
+        step,
+        Step::CreateService(_)
+            | Step::UpdateService { .. }
+            | Step::RollOutAgain { .. }
+            | Step::StopRollout { .. }
+    )
 }
 
 /// What a step came to, and what it made.
@@ -173,6 +182,9 @@ impl Run<'_> {
                     }
                     Err(did) => did,
                 }
+            }
+            Step::RollOutAgain { task_definition, failed } => {
+                self.roll_out_again(task_definition, failed).await
             }
             Step::AnswerHook { deployment, hook, approve } => {
                 hooks::answer(self.clients, deployment, hook, *approve).await.into()

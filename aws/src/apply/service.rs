@@ -184,7 +184,7 @@ impl Run<'_> {
 }
 
 /// The service out of an answer, seen to want the revision.
-fn answered(
+pub(super) fn answered(
     action: &'static str,
     service: Option<&Service>,
     revision: &TaskDefinitionArn,
@@ -195,11 +195,11 @@ fn answered(
     }
 }
 
-fn is_active(service: &LiveService) -> bool {
+pub(super) fn is_active(service: &LiveService) -> bool {
     service.status == "ACTIVE"
 }
 
-fn stale(expected: &TaskDefinitionArn, now: Option<&LiveService>) -> StepOutcome {
+pub(super) fn stale(expected: &TaskDefinitionArn, now: Option<&LiveService>) -> StepOutcome {
     let found = match now {
         Some(now) if is_active(now) => now.task_definition.short().to_owned(),
         Some(now) => format!("a service that is {}", now.status),
@@ -210,7 +210,12 @@ fn stale(expected: &TaskDefinitionArn, now: Option<&LiveService>) -> StepOutcome
 
 /// The rollout that was begun: the PRIMARY deployment of this revision.
 /// A canary's own deployment is not the rollout's: that one is followed by its own id.
-fn rollout(part: Part, outcome: StepOutcome, revision: &TaskDefinitionArn, service: &LiveService) -> Did {
+pub(super) fn rollout(
+    part: Part,
+    outcome: StepOutcome,
+    revision: &TaskDefinitionArn,
+    service: &LiveService,
+) -> Did {
     if part == Part::Canary {
         return Did::made(outcome, Product::TaskDefinition(revision.clone()));
     }

@@ -101,6 +101,7 @@ pub fn check(plan: &Plan, facts: &ServiceFacts, row: &ServiceRow) -> Vec<Violati
             | Step::DeleteTargetGroup { .. }
             | Step::CreateService(_)
             | Step::UpdateService { .. }
+            | Step::RollOutAgain { .. }
             | Step::Scale { .. }
             | Step::DeleteService { .. }
             | Step::StopRollout { .. }
@@ -115,7 +116,9 @@ pub fn check(plan: &Plan, facts: &ServiceFacts, row: &ServiceRow) -> Vec<Violati
 }
 
 fn rollouts(plan: &Plan, facts: &ServiceFacts, row: &ServiceRow, broken: &mut Vec<Violation>) {
-    let begins = |step: &&Step| matches!(step, Step::UpdateService { .. } | Step::CreateService(_));
+    let begins = |step: &&Step| {
+        matches!(step, Step::UpdateService { .. } | Step::RollOutAgain { .. } | Step::CreateService(_))
+    };
     let count = plan.steps.iter().filter(begins).count();
     if count == 0 {
         return;
@@ -266,6 +269,7 @@ fn used(step: &Step) -> Vec<&str> {
         | Step::DeleteRule { .. }
         | Step::SetTargetGroup { .. }
         | Step::DeleteTargetGroup { .. }
+        | Step::RollOutAgain { .. }
         | Step::Scale { .. }
         | Step::DeleteService { .. }
         | Step::StopRollout { .. }
@@ -297,6 +301,7 @@ fn tagged(at: usize, step: &Step, broken: &mut Vec<Violation>) {
         | Step::SetTargetGroup { .. }
         | Step::DeleteTargetGroup { .. }
         | Step::UpdateService { .. }
+        | Step::RollOutAgain { .. }
         | Step::Scale { .. }
         | Step::DeleteService { .. }
         | Step::StopRollout { .. }

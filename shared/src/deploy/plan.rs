@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::facts::{FailureKind, LiveBalancing, Rule, RuleConditions};
 use crate::id::{
-    ContainerName, Family, ImageDigest, ListenerArn, RepositoryName, RuleArn, ServiceKey, TargetGroupArn,
-    TaskDefinitionArn, Timestamp,
+    ContainerName, DeploymentId, Family, ImageDigest, ListenerArn, RepositoryName, RuleArn, ServiceKey,
+    TargetGroupArn, TaskDefinitionArn, Timestamp,
 };
 use crate::ledger::{InFlight, Marks, Quarantine, Release, Settled};
 use crate::names;
@@ -206,6 +206,14 @@ pub enum Step {
         /// What both would replace, for people who judge the plan; `None` where neither changes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         was: Option<Box<Was>>,
+    },
+    /// Roll the service's own revision out once more: its deployment failed, and nothing else
+    /// would start its tasks. Precheck: that deployment is still the newest.
+    RollOutAgain {
+        /// The revision.
+        task_definition: TaskDefinitionArn,
+        /// The deployment that failed.
+        failed: DeploymentId,
     },
     /// Want another number of tasks.
     Scale {

@@ -10,6 +10,7 @@
 //!
 //! Whatever keeps a step from being planned becomes a [`Note`].
 
+mod again;
 mod canary;
 mod create;
 mod first;
@@ -215,7 +216,7 @@ impl<'a> Planner<'a> {
             Standing::Failed { deployment, task_definition, rolled_back, reason } => {
                 let reason = in_flight.given_up.as_ref().unwrap_or(&reason);
                 let no_room = explain::no_room(self.facts, in_flight.started_at)
-                    .filter(|_| rollout::ended_by_time_alone(in_flight.given_up.as_ref()));
+                    .filter(|_| rollout::may_lack_room(in_flight.given_up.as_ref(), reason));
                 let reason = match &no_room {
                     Some(words) => format!("no capacity: {words}"),
                     None => explain::failure(reason, self.facts, in_flight.started_at),

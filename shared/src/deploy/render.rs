@@ -91,6 +91,9 @@ impl fmt::Display for Step {
                 deregistration_delay_secs
                     .map_or(Ok(()), |delay| write!(f, " deregistration delay {delay} s;"))
             }
+            Self::RollOutAgain { task_definition, .. } => {
+                write!(f, "roll out {} once more: its deployment failed", task_definition.short())
+            }
             Self::DeleteTargetGroup { group } => write!(f, "delete target group {group}"),
             Self::Scale { part, expected, desired } => {
                 write!(f, "scale {}: {expected} → {desired} task(s)", part_word(*part))

@@ -98,8 +98,8 @@ pub fn standing(in_flight: &InFlight, facts: &ServiceFacts) -> Standing {
     }
 }
 
-/// The deployment of this rollout: by its own id; where the answer was lost, by its
-/// revision, unless that one ran before, too.
+/// The deployment of this rollout: by its own id; where the answer was lost, by its revision,
+/// if it began since: the same revision may have failed before.
 fn find<'a>(
     in_flight: &InFlight,
     revision: Option<&TaskDefinitionArn>,
@@ -108,7 +108,10 @@ fn find<'a>(
     let by_id = |id: &DeploymentId| service.deployments.iter().find(|d| d.id == *id);
     match &in_flight.deployment {
         Some(id) => by_id(id),
-        None => service.deployments.iter().find(|d| Some(&d.task_definition) == revision),
+        None => service
+            .deployments
+            .iter()
+            .find(|d| Some(&d.task_definition) == revision && d.created_at >= history_since(in_flight)),
     }
 }
 
@@ -195,13 +198,30 @@ pub fn out_of_time(timeout_minutes: i64) -> String {
     format!("{OUT_OF_TIME}{timeout_minutes} min")
 }
 
-/// Whether it was time alone that ended it: nobody wanted it away, and no verdict or alarm was
-/// against it, so that a lack of room may be the whole reason.
-pub fn ended_by_time_alone(given_up: Option<&String>) -> bool {
-    given_up.is_none_or(|reason| reason.starts_with(OUT_OF_TIME))
+/// Why one that moves requests in stages is given up whose tasks did not come up in their time.
+pub fn not_up_in_time(timeout_minutes: u32) -> String {
+    format!("{NOT_UP}{timeout_minutes} min")
+}
+
+/// The same, where they failed. To ECS a task that has no place is a failed one, too.
+pub fn tasks_failed(failed: u32, limit: u32) -> String {
+    format!("{failed}{FAILED} (the limit is {limit})")
+}
+
+/// Whether a lack of room may be the whole reason that it ended: nobody wanted it away, and no
+/// verdict or alarm was against it. `ecs`: ECS's own words.
+pub fn may_lack_room(given_up: Option<&String>, ecs: &str) -> bool {
+    match given_up {
+        Some(reason) => {
+            reason.starts_with(OUT_OF_TIME) || reason.starts_with(NOT_UP) || reason.contains(FAILED)
+        }
+        None => !["alarm", "hook"].iter().any(|judge| ecs.contains(judge)),
+    }
 }
 
 const OUT_OF_TIME: &str = "not live within ";
+const NOT_UP: &str = "its tasks were not up within ";
+const FAILED: &str = " tasks failed before any request was moved";
 
 /// ECS's own record of a rollout that goes on: what it is stopped by. `None`: the history does
 /// not show it yet.

@@ -4,6 +4,7 @@
 //! reads, the invariants of design.md held at every tick, no event is a dead letter.
 
 mod after;
+mod again;
 mod canary;
 mod canary_back;
 mod canary_gates;

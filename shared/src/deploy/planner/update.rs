@@ -31,6 +31,9 @@ impl Planner<'_> {
             if let Some(going) = self.canary_in_flight() {
                 return self.canary_is_unwanted(wanted, service, going);
             }
+            if let Some(failed) = self.failed_already(service) {
+                return self.once_more(wanted, service, chosen, failed);
+            }
             self.nothing_to_roll_out(wanted, service, chosen);
             return Ok(());
         }

@@ -49,6 +49,36 @@ async fn tasks_that_are_never_healthy_are_given_up_in_time() {
     }
 }
 
+/// Twice its tasks have no room: nobody's fault, and tried again once there is some.
+#[tokio::test(start_paused = true)]
+async fn tasks_without_room_are_given_up_without_blame_and_tried_again() {
+    for (seed, (word, strategy)) in (1170..).zip(STRATEGIES) {
+        let mut stage = Stage::new(seed).await;
+        let rollout = format!("strategy: {strategy}, timeout_minutes: 8");
+        stage.apply_spec("shop", &super::spec(&rollout).replace("cpu: 128", "cpu: 3000"));
+        let one = stage.push("shop", "latest", &version("1"));
+        stage.run_for(Duration::from_secs(2)).await;
+        stage.until_quiet().await;
+        stage.traffic.to(stage.now(), "/shop", 10);
+        let two = stage.push("shop", "latest", &version("2"));
+        stage.run_for(Duration::from_mins(12)).await;
+        assert_eq!(stage.running("shop"), [one.to_string()].into(), "{word}");
+        let row = stage.row(&key("shop")).await;
+        let why = row.quarantine.get(&two).unwrap_or_else(|| panic!("{word}: {row:?}"));
+        assert!(why.reason.starts_with("no capacity: ") && why.until.is_some(), "{word}: {why:?}");
+        stage.door.with(|world| {
+            windlass_tests::account::instance(world, 3);
+            windlass_tests::account::instance(world, 4);
+        });
+        stage.run_for(Duration::from_mins(16)).await;
+        until_over(&mut stage).await;
+        stage.assert_live("shop", &two);
+        stage.assert_registered("main-shop", &[&one, &two]);
+        stage.traffic.assert_none_failed();
+        stage.finish().await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_alarm_in_the_bake_time_takes_all_requests_back() {
     for (seed, (word, strategy)) in (1100..).zip(STRATEGIES) {

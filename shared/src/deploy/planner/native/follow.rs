@@ -3,6 +3,7 @@
 use super::super::Planner;
 use crate::deploy::plan::{InFlightChange, Step};
 use crate::deploy::report::{Note, StrategyNote};
+use crate::deploy::rollout;
 use crate::event::LifecycleStage;
 use crate::facts::{HookRun, UnderWay};
 use crate::ledger::{Approval, InFlight, Order, Question};
@@ -37,19 +38,17 @@ impl Planner<'_> {
         if !under_way.stage.as_ref().is_some_and(comes_up) || going.given_up.is_some() {
             return;
         }
-        let rollout = spec.rollout_or_default();
+        let wanted = spec.rollout_or_default();
         let live = self.facts.service.known();
         let own =
             live.and_then(|it| it.deployments.iter().find(|it| Some(&it.id) == going.deployment.as_ref()));
         let failed = own.map_or(0, |own| own.failed_tasks);
-        let threshold = own.map_or(u32::MAX, |own| threshold(rollout.breaker_threshold, own.desired));
+        let threshold = own.map_or(u32::MAX, |own| threshold(wanted.breaker_threshold, own.desired));
         let minutes = self.now.duration_since(going.started_at).as_mins();
-        if rollout.circuit_breaker && failed >= threshold {
-            self.give_up(format!(
-                "{failed} tasks failed before any request was moved (the limit is {threshold})"
-            ));
-        } else if minutes >= i64::from(rollout.timeout_minutes) {
-            self.give_up(format!("its tasks were not up within {} min", rollout.timeout_minutes));
+        if wanted.circuit_breaker && failed >= threshold {
+            self.give_up(rollout::tasks_failed(failed, threshold));
+        } else if minutes >= i64::from(wanted.timeout_minutes) {
+            self.give_up(rollout::not_up_in_time(wanted.timeout_minutes));
         }
     }
 
