@@ -549,6 +549,10 @@ fn live_deployment<'a>(
 ) -> Option<&'a windlass_shared::facts::Deployment> {
     service.deployments.iter().find(|deployment| match &begun.deployment {
         Some(id) => deployment.id == *id,
-        None => begun.task_definition.as_ref() == Some(&deployment.task_definition),
+        // The same revision may have failed before.
+        None => {
+            begun.task_definition.as_ref() == Some(&deployment.task_definition)
+                && deployment.created_at >= rollout::history_since(begun)
+        }
     })
 }

@@ -49,7 +49,8 @@ pub(super) fn deployment(number: u32, revision: u32, rollout: RolloutState) -> D
         desired: 2,
         running: 2,
         failed_tasks: 0,
-        created_at: at(1),
+        // The first is there from the beginning; the others are of what is in flight.
+        created_at: if number == 1 { at(1) } else { at(60) },
     }
 }
 
