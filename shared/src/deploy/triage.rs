@@ -132,11 +132,11 @@ fn wants_the_same(
     let Some(images) = facts.images.known() else { return false };
     let chosen = match wanted(facts, settings) {
         Ok(wanted) if wanted.origin != Origin::Labels => {
-            let spec = wanted.spec.fingerprint();
-            if spec != waiting.spec {
+            if wanted.spec.whole_fingerprint() != waiting.spec {
                 return false;
             }
-            select(&wanted.spec.image.policy, images, &in_force(&row.quarantine, &spec, now)).chosen
+            let in_force = in_force(&row.quarantine, &wanted.spec.fingerprint(), now);
+            select(&wanted.spec.image.policy, images, &in_force).chosen
         }
         Ok(_) | Err(_) => select(&Policy::Newest, images, &BTreeMap::new()).chosen,
     };

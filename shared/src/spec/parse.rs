@@ -38,9 +38,19 @@ impl ServiceSpec {
         canonical(self)
     }
 
-    /// A short hash of what is wanted; whether the file also names the service makes no
-    /// difference.
+    /// A short hash of all that a rollout's outcome depends on. What only says when one may
+    /// begin, or how many tasks there are later, makes no difference: a freeze that is written
+    /// down in the middle of a canary is no reason to begin it anew, nor to let go of what failed.
     pub fn fingerprint(&self) -> String {
+        let Self { image, task, desired, network, route, rollout, verify, pre_deploy, .. } = self.clone();
+        let what =
+            Self { task, desired, network, route, rollout, verify, pre_deploy, ..Self::of_image(image) };
+        crate::names::short_hash(&what.canonical())
+    }
+
+    /// The same of everything that it says: what waits is looked at anew when any of it changes.
+    /// Whether the file also names the service makes no difference.
+    pub fn whole_fingerprint(&self) -> String {
         let unnamed = Self { cluster: None, service: None, ..self.clone() };
         crate::names::short_hash(&unnamed.canonical())
     }

@@ -165,7 +165,7 @@ impl Planner<'_> {
         self.marks.waiting = Some(Waiting {
             on,
             digest: digest.clone(),
-            spec: spec.fingerprint(),
+            spec: spec.whole_fingerprint(),
             live: service.map(|service| service.task_definition.clone()),
             answered: self.row.answered_at(),
             until: until.unwrap_or(soon).min(soon),

@@ -464,3 +464,52 @@ fn one_group_alone_is_led_to_where_the_other_was_never_made() {
     let forwards = weights.unwrap().forwards;
     assert_eq!((forwards[0].weight, forwards[1].weight), (999, 0), "{arn}");
 }
+
+#[test]
+fn a_freeze_in_its_spec_in_the_middle_keeps_it_at_its_step_and_does_not_begin_it_anew() {
+    let mut world = with_canary(pushed(SPEC), 0, Some(52), 1, 25);
+    let Fact::Known(parameter) = &mut world.facts.parameter else { panic!("a spec") };
+    parameter.text += "freeze: [{start: '0 0 * * *', minutes: 1440, reason: sale}]\n";
+    world.now = at(70);
+    let plan = world.plan();
+    assert_eq!(plan.steps, [], "{plan}");
+    let going = match &plan.ledger.in_flight {
+        InFlightChange::Set(going) => going.as_ref(),
+        InFlightChange::Keep => world.row.state.in_flight.as_ref().unwrap(),
+        InFlightChange::Clear => panic!("{plan}"),
+    };
+    assert_eq!((going.started_at, going.canary.as_ref().unwrap().step), (at(50), 0));
+    assert!(plan.report.iter().any(|note| note.to_string().contains("sale")), "{plan}");
+}
+
+#[test]
+fn after_a_strategy_of_ecss_the_refusal_says_what_to_do_first() {
+    let mut world = pushed(SPEC);
+    world.service().load_balancers[0].advanced = Some(crate::facts::LiveBalancing {
+        alternate: CANARY.into(),
+        production_rule: "rule-7".into(),
+        test_rule: None,
+        role: "role".into(),
+    });
+    let plan = world.plan();
+    assert_eq!(plan.steps, []);
+    insta::assert_snapshot!(plan, @"
+    main/shop
+      refused: no canary: ECS shifts this service between two groups since its last strategy; roll out once with `strategy: rolling`, and a canary can follow
+    ");
+}
+
+#[test]
+fn during_an_experiment_a_canary_is_refused() {
+    let mut world = pushed(SPEC);
+    route(&mut world).rules[0].forwards = vec![(MAIN.into(), 90), ("arn:targetgroup/other/3".into(), 10)];
+    let plan = world.plan();
+    assert!(
+        !plan.steps.iter().any(|step| matches!(step, Step::CreateService(_) | Step::UpdateService { .. }))
+    );
+    insta::assert_snapshot!(plan, @"
+    main/shop
+      refused: no canary: its rule leads to other services, too; end the experiment first (`route.weights`)
+      1. modify rule 7: forwards shop-cd08adcc 90, other 10, sticky for 60 s → shop-cd08adcc 90, sticky for 60 s;
+    ");
+}

@@ -47,6 +47,29 @@ fn the_fingerprint_is_of_what_is_wanted_not_of_how_it_is_written() {
 }
 
 #[test]
+fn the_fingerprint_is_of_what_a_rollouts_outcome_depends_on() {
+    let spec = |more: &str| ServiceSpec::parse(&format!("image: {{repository: shop}}\n{more}")).unwrap();
+    let plain = spec("");
+    for more in [
+        "freeze: [{start: 0 0 * * THU, minutes: 40, reason: sale}]",
+        "scan: {max_severity: high}",
+        "after: {service: staging/shop}",
+    ] {
+        let other = spec(more);
+        assert_eq!(plain.fingerprint(), other.fingerprint(), "{more}");
+        assert_ne!(plain.whole_fingerprint(), other.whole_fingerprint(), "{more}");
+    }
+    for more in [
+        "rollout: {bake_minutes: 3}",
+        "route: {paths: [/shop]}",
+        "task: {cpu: 64, memory: 128}",
+        "network: {subnets: [subnet-1]}",
+    ] {
+        assert_ne!(plain.fingerprint(), spec(more).fingerprint(), "{more}");
+    }
+}
+
+#[test]
 fn every_written_form_of_a_policy_reads() {
     for (yaml, canonical) in [
         ("latest", "latest"),
