@@ -97,7 +97,11 @@ impl Watch {
     fn rules(&mut self, world: &World, listener: &str, services: &[ecs::view::ServiceView]) {
         let ours: BTreeMap<String, &str> = services
             .iter()
-            .map(|service| (names::target_group(&crate::key(&service.name)), service.name.as_str()))
+            .flat_map(|service| {
+                let key = crate::key(&service.name);
+                let name = service.name.as_str();
+                [(names::target_group(&key), name), (names::second_target_group(&key), name)]
+            })
             .collect();
         for rule in elb::rules(world, listener) {
             let is_parked =
