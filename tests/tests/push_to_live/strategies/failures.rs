@@ -4,34 +4,12 @@
 use std::time::Duration;
 
 use serde_json::json;
-use windlass_shared::ledger::Outcome;
 use windlass_sim::ServiceId;
 use windlass_sim::door::in_process::Kill;
 use windlass_sim::gate::faults::When;
-use windlass_tests::{Stage, broken, key, labelled, version};
+use windlass_tests::{Stage, key, labelled, version};
 
 use super::{STRATEGIES, groups, production, shop, until_at, until_over};
-
-/// ECS's breaker watches rolling updates alone: without Windlass these would go on for a day.
-#[tokio::test(start_paused = true)]
-async fn a_crash_loop_is_given_up_before_any_request_meets_it() {
-    for (seed, (word, strategy)) in (1150..).zip(STRATEGIES) {
-        let (mut stage, one) = shop(seed, &format!("strategy: {strategy}")).await;
-        let bad = stage.push("shop", "latest", &broken("2"));
-        until_over(&mut stage).await;
-        assert_eq!(stage.running("shop"), [one.to_string()].into(), "{word}");
-        let row = stage.row(&key("shop")).await;
-        let why = &row.quarantine.get(&bad).expect("it is in quarantine").reason;
-        assert!(why.contains("tasks failed before any request was moved") && why.contains("exit 3"), "{why}");
-        let last = row.state.last_release.expect("it ended");
-        assert_eq!(last.outcome, Outcome::RolledBack);
-        let minutes = last.ended_at.duration_since(last.started_at).as_mins();
-        assert!(minutes < 10, "{word}: given up after {minutes} min");
-        stage.traffic.assert_none_failed();
-        assert!(!stage.traffic.counts("/shop").by_digest.contains_key(bad.as_str()));
-        stage.finish().await;
-    }
-}
 
 #[tokio::test(start_paused = true)]
 async fn tasks_that_are_never_healthy_are_given_up_in_time() {
@@ -74,44 +52,6 @@ async fn tasks_without_room_are_given_up_without_blame_and_tried_again() {
         until_over(&mut stage).await;
         stage.assert_live("shop", &two);
         stage.assert_registered("main-shop", &[&one, &two]);
-        stage.traffic.assert_none_failed();
-        stage.finish().await;
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_alarm_in_the_bake_time_takes_all_requests_back() {
-    for (seed, (word, strategy)) in (1100..).zip(STRATEGIES) {
-        let (mut stage, one) =
-            shop(seed, &format!("strategy: {strategy}, bake_minutes: 10, alarms: [errors]")).await;
-        let two = stage.push("shop", "latest", &version("2"));
-        until_at(&mut stage, "BAKE_TIME").await;
-        stage.run_for(Duration::from_secs(30)).await;
-        stage.alarm("errors", true);
-        until_over(&mut stage).await;
-        assert_eq!(stage.running("shop"), [one.to_string()].into(), "{word}");
-        assert_eq!(production(&stage), [(groups()[0].clone(), 100)], "{word}: the weights are back, too");
-        let row = stage.row(&key("shop")).await;
-        assert!(row.quarantine.contains_key(&two), "{word}: {row:?}");
-        assert_eq!(row.state.last_release.map(|it| it.outcome), Some(Outcome::RolledBack));
-        stage.traffic.assert_none_failed();
-        stage.finish().await;
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_alarm_that_rings_before_the_start_holds_the_release_back() {
-    for (seed, (_, strategy)) in (1110..).zip(STRATEGIES) {
-        let (mut stage, one) = shop(seed, "strategy: rolling").await;
-        stage.alarm("errors", true);
-        stage.apply_spec("shop", &super::spec(&format!("strategy: {strategy}, alarms: [errors]")));
-        let two = stage.push("shop", "latest", &version("2"));
-        stage.run_for(Duration::from_mins(3)).await;
-        stage.assert_live("shop", &one);
-        stage.alarm("errors", false);
-        stage.run_for(Duration::from_mins(2)).await;
-        until_over(&mut stage).await;
-        stage.assert_live("shop", &two);
         stage.traffic.assert_none_failed();
         stage.finish().await;
     }

@@ -2,37 +2,9 @@
 
 use std::time::Duration;
 
-use windlass_shared::ledger::{Manner, Outcome};
-use windlass_tests::{Stage, key, version};
+use windlass_tests::{key, version};
 
-use super::{STRATEGIES, groups, production, shop, until_at, until_over};
-
-#[tokio::test(start_paused = true)]
-async fn a_good_release_goes_live_by_each_strategy_without_a_failed_request() {
-    for (seed, (word, strategy)) in (800..).zip(STRATEGIES) {
-        let (mut stage, one) = shop(seed, &format!("strategy: {strategy}, bake_minutes: 1")).await;
-        let two = stage.push("shop", "latest", &version("2"));
-        until_over(&mut stage).await;
-        stage.assert_live("shop", &two);
-        assert_eq!(stage.described("shop")["deploymentConfiguration"]["strategy"], word);
-        assert_eq!(production(&stage), [(groups()[1].clone(), 100)], "{word}: the second group serves");
-        // And back: the third release takes the first group again.
-        let three = stage.push("shop", "latest", &version("3"));
-        until_over(&mut stage).await;
-        stage.assert_live("shop", &three);
-        assert_eq!(production(&stage), [(groups()[0].clone(), 100)], "{word}: the first group serves");
-        stage.assert_registered("main-shop", &[&one, &two, &three]);
-        stage.traffic.assert_none_failed();
-        let manners: Vec<_> =
-            stage.releases(&key("shop")).await.iter().map(|it| (it.manner, it.outcome)).collect();
-        assert_eq!(manners[0], (Manner::Rolling, Outcome::Live), "{word}: the first is rolling");
-        assert!(
-            manners[1..].iter().all(|it| it.0 != Manner::Rolling && it.1 == Outcome::Live),
-            "{manners:?}"
-        );
-        stage.finish().await;
-    }
-}
+use super::{STRATEGIES, shop, until_at, until_over};
 
 /// What runs is said, and nobody touches the rule.
 #[tokio::test(start_paused = true)]
@@ -52,44 +24,6 @@ async fn while_ecs_shifts_the_rule_is_left_alone_and_the_stage_is_told() {
     assert!(report.contains("ECS is at BAKE_TIME, 100 % of the requests reach the new tasks"), "{report}");
     until_over(&mut stage).await;
     assert_eq!(stage.count("elasticloadbalancing:ModifyRule"), before + 1, "once it has ended");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_newer_push_takes_the_place_of_a_rollout_under_way() {
-    for (seed, (word, strategy)) in (820..).zip(STRATEGIES) {
-        let (mut stage, one) = shop(seed, &format!("strategy: {strategy}, bake_minutes: 2")).await;
-        let two = stage.push("shop", "latest", &version("2"));
-        until_at(&mut stage, "BAKE_TIME").await;
-        let three = stage.push("shop", "latest", &version("3"));
-        until_over(&mut stage).await;
-        stage.assert_live("shop", &three);
-        stage.assert_registered("main-shop", &[&one, &two, &three]);
-        stage.traffic.assert_none_failed();
-        let last: Vec<_> = stage.releases(&key("shop")).await.iter().map(|it| it.outcome).collect();
-        assert_eq!(last, [Outcome::Live, Outcome::Superseded, Outcome::Live], "{word}");
-        stage.finish().await;
-    }
-}
-
-/// ecs-deploy#174, in the midst of two sets of tasks.
-#[tokio::test(start_paused = true)]
-async fn a_scale_in_in_the_midst_of_a_rollout_is_not_put_back() {
-    for (seed, (_, strategy)) in (830..).zip(STRATEGIES) {
-        let (mut stage, _) = shop(seed, &format!("strategy: {strategy}, bake_minutes: 2")).await;
-        let two = stage.push("shop", "latest", &version("2"));
-        until_at(&mut stage, "BAKE_TIME").await;
-        scale(&stage, 1);
-        until_over(&mut stage).await;
-        stage.assert_live("shop", &two);
-        assert_eq!(stage.described("shop")["desiredCount"], 1);
-        stage.traffic.assert_none_failed();
-        stage.finish().await;
-    }
-}
-
-fn scale(stage: &Stage, desired: u32) {
-    let input = serde_json::json!({"cluster": "main", "service": "shop", "desiredCount": desired});
-    stage.by_hand(windlass_sim::ServiceId::Ecs, "UpdateService", &input);
 }
 
 /// From one strategy to another on a live service, and back to rolling in the group that serves.
