@@ -14,7 +14,8 @@ fn named() -> BTreeSet<&'static str> {
     cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect()
 }
 
-/// The functions right below a `#[test]`, a `#[tokio::test]`, or in a `proptest!`.
+/// The functions right below a `#[test]`, a `#[tokio::test]`, or in a `proptest!`; and the cells of
+/// a `matrix!`, each of which is one.
 fn tests_in(directory: &Path, found: &mut BTreeSet<String>) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
@@ -22,6 +23,7 @@ fn tests_in(directory: &Path, found: &mut BTreeSet<String>) {
             tests_in(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(&path).unwrap();
+            let has_cells = text.contains("\nmatrix! {");
             let mut is_test = false;
             for line in text.lines().map(str::trim_start) {
                 let name = line.split_once("fn ").and_then(|(_, rest)| rest.split('(').next());
@@ -29,6 +31,8 @@ fn tests_in(directory: &Path, found: &mut BTreeSet<String>) {
                     Some(name) if is_test => _ = found.insert(name.to_owned()),
                     _ => {}
                 }
+                let cell = line.split_once(": ").filter(|(_, way)| has_cells && way.contains("::"));
+                found.extend(cell.map(|(name, _)| name.to_owned()));
                 is_test = line.starts_with("#[test]")
                     || line.starts_with("#[tokio::test")
                     || (is_test && line.starts_with("#["));
