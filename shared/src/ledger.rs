@@ -20,8 +20,8 @@ pub use self::instance::{
 };
 pub use self::waiting::{StopScope, Waiting, WaitsOn};
 use crate::id::{
-    Actor, DeploymentId, FencingToken, ImageDigest, ImageTag, ListenerArn, RepositoryName, RuleArn,
-    ServiceKey, TargetGroupArn, TaskDefinitionArn, Timestamp,
+    Actor, ContainerName, DeploymentId, FencingToken, ImageDigest, ImageTag, ListenerArn, RepositoryName,
+    RuleArn, ServiceKey, TargetGroupArn, TaskDefinitionArn, Timestamp,
 };
 
 /// The version of what this code writes.
@@ -333,6 +333,18 @@ pub struct PreDeployed {
     pub started_at: Timestamp,
     /// How it ended; `None` while it runs.
     pub ended: Option<PreDeployEnd>,
+    /// The container that the command runs in: its exit code counts.
+    #[serde(default)]
+    pub container: Option<ContainerName>,
+    /// The hash of the spec that it was started under.
+    #[serde(default)]
+    pub spec: String,
+    /// When its time is over.
+    #[serde(default)]
+    pub until: Option<Timestamp>,
+    /// That was found to be so: it has failed, whatever it still comes to.
+    #[serde(default)]
+    pub late: bool,
 }
 
 /// How a task before a rollout ended.

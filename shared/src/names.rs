@@ -57,6 +57,29 @@ pub fn parking_host(key: &ServiceKey) -> String {
     format!("{}.parked.windlass.invalid", short_hash(&key.to_string()))
 }
 
+/// ECS's longest `startedBy`.
+const STARTED_BY_MAX: usize = 128;
+/// What `startedBy` of the tasks before rollouts begins with.
+const STARTED_BY: &str = "windlass/";
+
+/// The token of a task before a rollout: 16 hex digits, another for another try.
+pub fn pre_deploy_token(try_of: &str) -> String {
+    format!("{}{}", short_hash(try_of), short_hash(&format!("{try_of} again")))
+}
+
+/// `startedBy` of a task before a rollout: it is found by it, and the event of its end names
+/// its service by it; not where the service's name leaves no room.
+pub fn pre_deploy_started_by(token: &str, key: &ServiceKey) -> String {
+    let whole = format!("{STARTED_BY}{token}/{}", key.service);
+    if whole.len() <= STARTED_BY_MAX { whole } else { format!("{STARTED_BY}{token}") }
+}
+
+/// The service of which a task with this `startedBy` runs before a rollout.
+pub fn pre_deploy_service(started_by: &str) -> Option<&str> {
+    let (_, service) = started_by.strip_prefix(STARTED_BY)?.split_once('/')?;
+    (!service.is_empty() && !service.contains('/')).then_some(service)
+}
+
 /// The first 8 hex digits of the text's sha256.
 pub fn short_hash(text: &str) -> String {
     use std::fmt::Write as _;
@@ -86,6 +109,17 @@ mod tests {
             target_group(&ServiceKey::new("staging", "shop")),
             target_group(&ServiceKey::new("main", "shop"))
         );
+    }
+
+    #[test]
+    fn a_task_before_a_rollout_names_its_service_where_there_is_room() {
+        let shop = ServiceKey::new("main", "shop");
+        let token = pre_deploy_token("main/shop sha256:aa 12");
+        assert_eq!(token.len(), 16);
+        assert_eq!(pre_deploy_service(&pre_deploy_started_by(&token, &shop)), Some("shop"));
+        let long = pre_deploy_started_by(&token, &ServiceKey::new("main", "x".repeat(255)));
+        assert!(long.len() <= 128 && pre_deploy_service(&long).is_none());
+        assert_eq!(pre_deploy_service("ecs-svc/123"), None);
     }
 
     #[test]

@@ -94,6 +94,13 @@ impl TaskDefinition {
         self.images().iter().any(|(_, image)| image.is_some_and(|image| image.ends_with(digest.as_str())))
     }
 
+    /// Whether the end of this container ends its task; `None`: there is no such container.
+    pub fn is_essential(&self, name: &ContainerName) -> Option<bool> {
+        let named = |container: &&Value| container.get("name").and_then(Value::as_str) == Some(name.as_str());
+        let container = self.containers().find(named)?;
+        Some(container.get("essential").and_then(Value::as_bool).unwrap_or(true))
+    }
+
     /// Whether a registration of `self` would say nothing that `other` does not: the
     /// same content, whichever revision each was read from. Tags compare as a set.
     pub fn same_content(&self, other: &Self) -> bool {

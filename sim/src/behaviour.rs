@@ -83,6 +83,15 @@ impl Default for Behaviour {
 }
 
 impl Behaviour {
+    /// As it behaves under a command that `RunTask` gave it: a job, which ends by itself after
+    /// `sim.job_secs` (default 2) with the exit code `sim.job_code` (default 0).
+    #[must_use]
+    pub fn as_job(self, labels: &BTreeMap<String, String>) -> Self {
+        let secs = labels.get("sim.job_secs").and_then(|secs| secs.parse().ok());
+        let code = labels.get("sim.job_code").and_then(|code| code.parse().ok());
+        Self { crash_secs: Some(secs.unwrap_or(2.0)), crash_code: code.unwrap_or(0), ..self }
+    }
+
     /// Reads the labels; a label that does not parse is the image maker's mistake and
     /// is named.
     pub fn from_labels(labels: &BTreeMap<String, String>) -> Result<Self, String> {
@@ -107,6 +116,9 @@ impl Behaviour {
                 "error_share" => behaviour.error_share = value.parse().map_err(|_| bad())?,
                 "latency_ms" => behaviour.latency_ms = value.parse().map_err(|_| bad())?,
                 "stop_secs" => behaviour.stop_secs = value.parse().map_err(|_| bad())?,
+                // Of a job alone: see `as_job`.
+                "job_secs" => drop(value.parse::<f64>().map_err(|_| bad())?),
+                "job_code" => drop(value.parse::<i32>().map_err(|_| bad())?),
                 // The registry's: see `ecr`.
                 "findings" => drop(Found::parse(value).ok_or_else(bad)?),
                 "scan_secs" => drop(value.parse::<f64>().map_err(|_| bad())?),

@@ -24,6 +24,7 @@ mod outcome;
 mod priorities;
 mod register;
 mod rule;
+mod run_task;
 mod scale;
 mod scan;
 mod service;
@@ -35,7 +36,7 @@ use std::future::Future;
 
 use futures::join;
 use windlass_shared::deploy::plan::{Made as From, Part, Plan, RuleAction, Step, StepOutcome};
-use windlass_shared::deploy::record::Made;
+use windlass_shared::deploy::record::{Made, Ran};
 use windlass_shared::facts::{FailureKind, LiveService};
 use windlass_shared::id::{DeploymentId, RuleArn, ServiceKey, TargetGroupArn, TaskDefinitionArn};
 
@@ -90,6 +91,7 @@ fn after_intent(step: &Step) -> bool {
             | Step::UpdateService { .. }
             | Step::RollOutAgain { .. }
             | Step::StopRollout { .. }
+            | Step::RunTask(_)
     )
 }
 
@@ -105,6 +107,7 @@ enum Product {
     TaskDefinition(TaskDefinitionArn),
     TargetGroup(String, TargetGroupArn),
     Rule(String, RuleArn),
+    Task(Ran),
     Rollout { task_definition: TaskDefinitionArn, deployment: Option<DeploymentId> },
 }
 
@@ -208,7 +211,8 @@ impl Run<'_> {
             Step::StartScan { repository, digest } => {
                 scan::start(self.clients, repository, digest).await.into()
             }
-            Step::RunTask(_) | Step::Deregister { .. } => unplanned(step),
+            Step::RunTask(spec) => self.run_task(spec).await,
+            Step::Deregister { .. } => unplanned(step),
         }
     }
 
@@ -222,6 +226,7 @@ impl Run<'_> {
             Product::Rule(name, arn) => {
                 self.rules.insert(name, arn);
             }
+            Product::Task(ran) => self.made.task = Some(ran),
             Product::Rollout { task_definition, deployment } => {
                 self.made.task_definition = Some(task_definition);
                 self.made.deployment = deployment;

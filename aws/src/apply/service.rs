@@ -227,7 +227,7 @@ pub(super) fn rollout(
     Did::made(outcome, Product::Rollout { task_definition: revision.clone(), deployment })
 }
 
-fn network(network: &Network) -> NetworkConfiguration {
+pub(super) fn network(network: &Network) -> NetworkConfiguration {
     let vpc = AwsVpcConfiguration::builder()
         .set_subnets(Some(network.subnets.clone()))
         .set_security_groups((!network.security_groups.is_empty()).then(|| network.security_groups.clone()))
@@ -236,7 +236,7 @@ fn network(network: &Network) -> NetworkConfiguration {
     NetworkConfiguration::builder().set_awsvpc_configuration(vpc.ok()).build()
 }
 
-fn tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
+pub(super) fn tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
     tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
 }
 

@@ -26,6 +26,7 @@ mod configuration;
 mod content;
 pub(crate) mod convert;
 pub(crate) mod parameter;
+pub(crate) mod pre_deploy;
 pub(crate) mod repository;
 mod rollback;
 pub(crate) mod rounds;

@@ -22,7 +22,9 @@ use super::content::Depth;
 use super::convert::fact;
 use super::repository::{self, ImageQuery};
 use super::route::Second;
-use super::{Hints, Observer, alarms, parameter, route, scan, service, surroundings, under_way, upstream};
+use super::{
+    Hints, Observer, alarms, parameter, pre_deploy, route, scan, service, surroundings, under_way, upstream,
+};
 use crate::lossless::describe_task_definition;
 
 /// All facts but the cluster.
@@ -106,10 +108,11 @@ impl Reader<'_> {
         let Led { repository, query, task_definition, route } = &self.led;
         let family =
             task_definition.as_ref().map_or_else(|| desired::family(self.key), TaskDefinitionArn::family);
-        let ((parameter, cluster_parameter), service, stops, images, live, newest, early, ()) = join!(
+        let ((parameter, cluster_parameter), service, stops, pre_deploy, images, live, newest, early, ()) = join!(
             parameter::of_service(&clients.ssm, self.key),
             service::service(&clients.ecs, self.key),
             self.observer.ledger().stops_fact(),
+            pre_deploy::pre_deploy(&clients.ecs, self.key, self.row),
             async {
                 let query = query.clone()?;
                 let images = repository::images(&clients.ecr, &query).await;
@@ -137,6 +140,7 @@ impl Reader<'_> {
         facts.cluster_parameter = cluster_parameter;
         facts.service = service;
         facts.stops = stops;
+        facts.pre_deploy = pre_deploy;
         First { images, live, newest: (family, newest), route: early }
     }
 

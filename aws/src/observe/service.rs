@@ -225,7 +225,7 @@ async fn list_stopped(
     Ok(described.tasks().iter().map(stopped).collect())
 }
 
-fn stopped(task: &aws_sdk_ecs::types::Task) -> StoppedTask {
+pub(crate) fn stopped(task: &aws_sdk_ecs::types::Task) -> StoppedTask {
     let containers = task.containers().iter().map(|container| StoppedContainer {
         name: text(container.name()),
         exit_code: container.exit_code(),

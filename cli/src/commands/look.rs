@@ -55,6 +55,7 @@ impl Look {
                     | Note::Rollback(RollbackNote::Held { .. } | RollbackNote::GivingUp { .. })
             ) || matches!(note, Note::Gate(gate) if gate.holds_back())
                 || matches!(note, Note::Scan(scan) if scan.holds_back())
+                || matches!(note, Note::PreDeploy(task) if task.holds_back())
         };
         !self.plan.steps.is_empty()
             || !self.plan.ledger.ended.is_empty()

@@ -41,6 +41,9 @@ pub enum Violation {
     /// An intent is written before a rollout.
     #[error("it begins a rollout and writes no intent")]
     NoIntent,
+    /// A task is marked before it runs, once.
+    #[error("step {0} runs a task that is not marked as begun")]
+    UnmarkedTask(usize),
     /// One rollout a pass.
     #[error("it has {0} steps that begin a rollout")]
     ManyRollouts(usize),
@@ -95,6 +98,7 @@ pub fn check(plan: &Plan, facts: &ServiceFacts, row: &ServiceRow) -> Vec<Violati
             }
             Step::ModifyRule { expected, change } => sets_rule(at, expected, change, facts, &mut broken),
             Step::SetPriorities { .. } => sets_priorities(plan, at, facts, &mut broken),
+            Step::RunTask(task) => runs_task(plan, at, &task.token, row, &mut broken),
             Step::CreateTargetGroup(_)
             | Step::DeleteRule { .. }
             | Step::SetTargetGroup { .. }
@@ -106,7 +110,6 @@ pub fn check(plan: &Plan, facts: &ServiceFacts, row: &ServiceRow) -> Vec<Violati
             | Step::DeleteService { .. }
             | Step::StopRollout { .. }
             | Step::AnswerHook { .. }
-            | Step::RunTask(_)
             | Step::StartScan { .. }
             | Step::AskVerdict(_)
             | Step::Deregister { .. } => {}
@@ -165,6 +168,21 @@ fn rollouts(plan: &Plan, facts: &ServiceFacts, row: &ServiceRow, broken: &mut Ve
         }
         Fact::Known(_) | Fact::Absent => {}
         Fact::Unreadable(_) | Fact::NotAsked => broken.push(Violation::CreatesUnseen),
+    }
+}
+
+/// A task before a rollout is a part of it: neither held nor of an image in quarantine, and
+/// found again by its mark, whatever dies.
+fn runs_task(plan: &Plan, at: usize, token: &str, row: &ServiceRow, broken: &mut Vec<Violation>) {
+    let marks = plan.ledger.marks.as_deref().unwrap_or(&row.state.marks);
+    let mark = marks.pre_deployed.iter().find(|mark| mark.token == token && mark.ended.is_none());
+    let Some(mark) = mark else { return broken.push(Violation::UnmarkedTask(at)) };
+    if row.hold.is_some() {
+        broken.push(Violation::Held);
+    }
+    let mut why = [&row.quarantine, &plan.ledger.quarantine].map(|all| all.get(&mark.digest)).into_iter();
+    if why.any(|why| why.is_some_and(|why| why.holds_under(&mark.spec, mark.started_at))) {
+        broken.push(Violation::Quarantined(mark.digest.clone()));
     }
 }
 

@@ -16,6 +16,7 @@ mod create;
 mod first;
 mod gates;
 mod native;
+mod pre_deploy;
 mod rollback;
 mod route;
 mod update;
@@ -102,6 +103,7 @@ impl<'a> Planner<'a> {
     }
 
     fn run(&mut self) -> Result<(), Stop> {
+        self.follow_pre_deploy();
         self.follow_rollout()?;
         self.remember_settled();
         let wanted = self.wanted()?;
@@ -148,8 +150,13 @@ impl<'a> Planner<'a> {
 
     fn finish(mut self) -> Plan {
         // What is only made ready for a rollout keeps nothing else from being done.
-        let (last, first): (Vec<Step>, Vec<Step>) =
-            self.steps.drain(..).partition(|step| matches!(step, Step::StartScan { .. }));
+        let runs_task = self.steps.iter().any(|step| matches!(step, Step::RunTask(_)));
+        let prepares = |step: &Step| match step {
+            Step::StartScan { .. } | Step::RunTask(_) => true,
+            Step::RegisterTaskDefinition { .. } => runs_task,
+            _ => false,
+        };
+        let (last, first): (Vec<Step>, Vec<Step>) = self.steps.drain(..).partition(prepares);
         self.steps = first.into_iter().chain(last).collect();
         self.remember_settled();
         if self.settled != self.row.state.settled {

@@ -9,7 +9,7 @@
 //!    `UpdateService`.
 //! 3. [`after`]: the state with what the steps made, written as the lease is let go.
 
-use super::plan::{InFlightChange, Plan, StepOutcome};
+use super::plan::{InFlightChange, Plan, Step, StepOutcome};
 use super::report::Note;
 use crate::id::{Actor, DeploymentId, FencingToken, TaskDefinitionArn, Timestamp};
 use crate::ledger::{InFlight, Manner, PassRecord, SCHEMA, ServiceRow, ServiceState, StepRecord};
@@ -24,6 +24,17 @@ pub struct Made {
     pub task_definition: Option<TaskDefinitionArn>,
     /// The deployment that was begun.
     pub deployment: Option<DeploymentId>,
+    /// What became of the task before a rollout.
+    pub task: Option<Ran>,
+}
+
+/// What `RunTask` answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ran {
+    /// The task of this ARN.
+    Task(String),
+    /// There is none, and there will be none by this token.
+    Nothing,
 }
 
 /// In which pass something was recorded.
@@ -134,10 +145,14 @@ pub fn intent(state: &ServiceState, plan: &Plan, now: Timestamp) -> ServiceState
 /// The row's state after the steps.
 pub fn after(intent: ServiceState, plan: &Plan, made: &Made) -> ServiceState {
     let mut next = intent;
+    ran(&mut next, plan, made);
+    // A revision that is made for a task before a later rollout is not the one in flight.
+    let runs_task = plan.steps.iter().any(|step| matches!(step, Step::RunTask(_)));
     if let Some(in_flight) = &mut next.in_flight
         && matches!(plan.ledger.in_flight, InFlightChange::Set(_))
         // What its steps make then is the way back, and not its own.
         && in_flight.given_up.is_none()
+        && !runs_task
     {
         in_flight.task_definition = made.task_definition.clone().or(in_flight.task_definition.take());
         in_flight.deployment = made.deployment.clone().or(in_flight.deployment.take());
@@ -151,6 +166,23 @@ pub fn after(intent: ServiceState, plan: &Plan, made: &Made) -> ServiceState {
         made.outcomes.len() == plan.steps.len() && made.outcomes.iter().all(StepOutcome::goes_on);
     next.unfinished = !all_went_through || plan.report.iter().any(leaves_open);
     next
+}
+
+/// Notes the task that was started, or takes back the mark of one that was not.
+fn ran(next: &mut ServiceState, plan: &Plan, made: &Made) {
+    let token = plan.steps.iter().find_map(|step| match step {
+        Step::RunTask(task) => Some(&task.token),
+        _ => None,
+    });
+    let (Some(token), Some(ran)) = (token, &made.task) else { return };
+    match ran {
+        Ran::Task(arn) => {
+            if let Some(mark) = next.marks.pre_deployed.iter_mut().find(|mark| mark.token == *token) {
+                mark.task = Some(arn.clone());
+            }
+        }
+        Ran::Nothing => next.marks.pre_deployed.retain(|mark| mark.token != *token),
+    }
 }
 
 /// Whether the state says anything that the row does not: when the pass looked is not
@@ -169,6 +201,7 @@ fn leaves_open(note: &Note) -> bool {
         Note::Rollback(note) => note.leaves_open(),
         Note::Route(note) => note.leaves_open(),
         Note::Scan(note) => note.leaves_open(),
+        Note::PreDeploy(note) => note.leaves_open(),
         Note::Quiet { .. }
         | Note::RollingOut { .. }
         | Note::Overdue { .. }

@@ -5,6 +5,7 @@
 mod after;
 mod canary;
 mod gate;
+mod pre_deploy;
 mod rollback;
 mod route;
 mod scan;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use self::after::{AfterNote, AfterWhy};
 pub use self::canary::CanaryNote;
 pub use self::gate::GateNote;
+pub use self::pre_deploy::PreDeployNote;
 pub use self::rollback::{NoWayBack, RollbackNote};
 pub use self::route::RouteNote;
 pub use self::scan::ScanNote;
@@ -212,6 +214,8 @@ pub enum Note {
     Route(RouteNote),
     /// The image's scan.
     Scan(ScanNote),
+    /// The task before the rollout.
+    PreDeploy(PreDeployNote),
     /// Nothing to do: the newest wanted image is live.
     Quiet {
         /// The image.
@@ -231,6 +235,7 @@ impl Note {
             Self::Rollback(note) => note.needs_a_person(),
             Self::Route(note) => note.needs_a_person(),
             Self::Scan(note) => note.needs_a_person(),
+            Self::PreDeploy(note) => note.needs_a_person(),
             Self::SpecRefused { .. }
             | Self::LabelsRefused { .. }
             | Self::NotBuiltYet { refused: true, .. }
@@ -273,6 +278,7 @@ impl fmt::Display for Note {
             Self::Rollback(note) => note.fmt(f),
             Self::Route(note) => note.fmt(f),
             Self::Scan(note) => note.fmt(f),
+            Self::PreDeploy(note) => note.fmt(f),
             Self::NotTracked { key } => write!(
                 f,
                 "not tracked: {key} has no parameter /windlass/services/{key}, no tag windlass:track, and no labelled image"

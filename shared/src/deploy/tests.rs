@@ -6,6 +6,7 @@ mod canary;
 mod creating;
 mod gates;
 mod native;
+mod pre_deploying;
 mod pushing;
 mod rolling;
 mod routing;

@@ -145,7 +145,8 @@ fn rings(incoming: &Incoming) -> Result<Rings, Silence> {
             if task.last_status != TaskStatus::Stopped {
                 return Err(Silence::TaskLives(task.last_status.clone()));
             }
-            task.service().map(Rings::Service).ok_or(Silence::StandaloneTask)
+            let of = task.service().or_else(|| task.before_rollout_of());
+            of.map(Rings::Service).ok_or(Silence::StandaloneTask)
         }
         Event::EcsHook(hook) => match &hook.name {
             HookEvent::InProgress | HookEvent::Other(_) => Err(Silence::NoRollout(hook.name.to_string())),

@@ -19,13 +19,13 @@ impl ServiceSpec {
             route: _,
             rollout,
             verify: _,
-            pre_deploy,
+            pre_deploy: _,
             scan: _,
             scaling,
             freeze: _,
             after: _,
         } = self;
-        let sections = [("pre_deploy", pre_deploy.is_some()), (SCALING, scaling.is_some())];
+        let sections = [(SCALING, scaling.is_some())];
         let rollout = rollout.iter().flat_map(later_of_rollout);
         rollout.chain(sections).filter_map(|(name, used)| used.then_some(name)).collect()
     }
@@ -62,14 +62,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_section_that_waits_for_a_later_version_is_named_and_all_but_scaling_refuse() {
-        for (section, yaml) in
-            [("pre_deploy", "pre_deploy: {command: [migrate]}"), ("scaling", "scaling: {min: 1, max: 2}")]
-        {
-            let spec = ServiceSpec::parse(&format!("image: {{repository: shop}}\n{yaml}")).unwrap();
-            assert_eq!(spec.later_sections(), [section]);
-            assert_eq!(spec.must_refuse().is_empty(), section == "scaling", "{section}");
-        }
+    fn scaling_waits_for_a_later_version_and_refuses_nothing() {
+        let spec = ServiceSpec::parse("image: {repository: shop}\nscaling: {min: 1, max: 2}").unwrap();
+        assert_eq!(spec.later_sections(), [SCALING]);
+        assert!(spec.must_refuse().is_empty());
+    }
+
+    #[test]
+    fn what_stands_before_a_rollout_is_acted_on() {
+        let gates =
+            "pre_deploy: {command: [migrate]}\nscan: {max_severity: medium}\nafter: {service: staging/shop}";
+        let spec = ServiceSpec::parse(&format!("image: {{repository: shop}}\n{gates}")).unwrap();
+        assert_eq!(spec.later_sections(), Vec::<&str>::new());
     }
 
     #[test]

@@ -208,6 +208,8 @@ fn pull_one(world: &mut World, id: &str, index: usize) -> Result<Duration, Strin
         .map_err(|error| format!("CannotPullContainerError: {error}"))?;
     let behaviour = Behaviour::from_labels(&pulled.labels)
         .map_err(|error| format!("CannotStartContainerError: {error}"))?;
+    let behaviour =
+        if has_own_command(world, id, &name) { behaviour.as_job(&pulled.labels) } else { behaviour };
     pin(world, id, &name, &pulled.digest);
     let fresh = world
         .ecs
@@ -221,6 +223,14 @@ fn pull_one(world: &mut World, id: &str, index: usize) -> Result<Duration, Strin
         container.behaviour = behaviour;
     }
     Ok(if fresh { Duration::from_millis(world.rng.random_range(1_000..2_500)) } else { CACHED_PULL })
+}
+
+/// Whether `RunTask` gave the container another command.
+fn has_own_command(world: &World, id: &str, container: &str) -> bool {
+    let overrides = world.ecs.tasks.get(id).map(|task| &task.overrides["containerOverrides"]);
+    let entries = overrides.and_then(Value::as_array).into_iter().flatten();
+    let mut own = entries.filter(|entry| entry["name"] == container);
+    own.any(|entry| entry["command"].as_array().is_some_and(|command| !command.is_empty()))
 }
 
 /// The reference to pull: by the digest that this revision has pinned for the container,

@@ -95,9 +95,10 @@ fn read(world: &World, input: &Value) -> Result<Order, ApiError> {
     Ok(Order { cluster, definition: arn, plan, group, count, overrides })
 }
 
-/// The overrides, with an entry for each container. A container of this ECS does not run a
-/// command or read an environment, so that those are kept and told; what would change what
-/// is reserved is refused.
+/// The overrides, with an entry for each container. A container does not really run its
+/// command: given one, it is a job that ends by its image's labels (`sim.job_secs`,
+/// `sim.job_code`). An environment is kept and told; what would change what is reserved is
+/// refused.
 fn overrides(input: &Value, plan: &Blueprint) -> Result<Value, ApiError> {
     let Some(given) = input.get("overrides").filter(|it| !it.is_null()) else { return Ok(Value::Null) };
     let entries = args::list(given, "containerOverrides")?;

@@ -21,7 +21,7 @@ BY_PEOPLE = {
 
 # Allowed without a call of that name: AWS asks for them beside another action, or does them for the function.
 IMPLIED = {
-    "ecs:TagResource": "CreateService and RegisterTaskDefinition with tags",
+    "ecs:TagResource": "CreateService, RegisterTaskDefinition and RunTask with tags",
     "iam:PassRole": "RegisterTaskDefinition with roles, UpdateService with the role that ECS shifts requests in",
     "inspector2:ListCoverage": "DescribeImageScanFindings, where scanning is enhanced",
     "inspector2:ListFindings": "DescribeImageScanFindings, where scanning is enhanced",

@@ -16,6 +16,7 @@ mod matrix;
 mod meanwhile;
 mod peers;
 mod peers_table;
+mod pre_deploy;
 mod refusals;
 mod releases_that_fail;
 mod retire;

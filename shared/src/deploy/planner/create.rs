@@ -33,7 +33,12 @@ impl<'a> Planner<'a> {
         let image = format!("{}@{}", repository.uri, chosen.digest);
         // The route's refusals come before anything is made.
         let making = self.route_steps(spec.route.as_ref(), task)?;
-        let task_definition = self.first_revision(task, &image, chosen)?;
+        let desired = self.first_definition(task, &image);
+        let before = self.pre_deploy(wanted, &chosen.digest, &desired)?;
+        let task_definition = self.first_revision(desired, chosen)?;
+        if let Some(before) = before {
+            return self.run_pre_deploy(wanted, &chosen.digest, before, task_definition);
+        }
         self.steps.extend(making.steps);
         self.begin(wanted, chosen, None, Manner::Rolling);
         let rollout = spec.rollout_or_default();
@@ -60,16 +65,18 @@ impl<'a> Planner<'a> {
         tags
     }
 
-    fn first_revision(
-        &mut self,
-        task: &TaskSpec,
-        image: &str,
-        chosen: &Candidate,
-    ) -> Result<Made<TaskDefinitionArn>, Stop> {
+    fn first_definition(&self, task: &TaskSpec, image: &str) -> TaskDefinition {
         let key = &self.facts.key;
         // A leftover of ours is edited, like a live one; a stranger's family is not cloned.
         let base = self.facts.newest_revision.known().filter(|revision| is_ours(revision, &key.to_string()));
-        let desired = desired::from_spec(base, key, task, image, &self.settings.region);
+        desired::from_spec(base, key, task, image, &self.settings.region)
+    }
+
+    fn first_revision(
+        &mut self,
+        desired: TaskDefinition,
+        chosen: &Candidate,
+    ) -> Result<Made<TaskDefinitionArn>, Stop> {
         if let Some(found) = self.leftover(&desired)? {
             return Ok(Made::Already(found));
         }

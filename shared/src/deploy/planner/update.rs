@@ -45,7 +45,11 @@ impl Planner<'_> {
         }
         // Its refusals come before anything is made.
         let prepared = self.prepare(&wanted.spec, service)?;
+        let before = self.pre_deploy(wanted, &chosen.digest, &desired)?;
         let task_definition = self.revision(desired, live, chosen)?;
+        if let Some(before) = before {
+            return self.run_pre_deploy(wanted, &chosen.digest, before, task_definition);
+        }
         self.steps.extend(prepared.steps);
         self.begin(wanted, chosen, Some(service), native::manner(prepared.shift));
         self.steps.push(Step::UpdateService {

@@ -10,7 +10,7 @@ use crate::facts::{
 };
 use crate::ledger::{Hold, Quarantine};
 
-const SPEC: &str = "
+pub(super) const SPEC: &str = "
 image: {repository: shop, policy: latest}
 task: {cpu: 256, memory: 512, port: 8080}
 route: {paths: ['/shop/*']}
@@ -81,15 +81,6 @@ fn a_held_service_is_not_made_either() {
     world.row.hold = Some(Hold { by: "ann".into(), reason: "not yet".into(), at: super::world::at(1) });
     let plan = world.plan();
     assert!(plan.steps.is_empty() && matches!(plan.report[..], [Note::Held { .. }]), "{plan}");
-}
-
-#[test]
-fn sections_that_are_not_acted_on_yet_are_refused_and_not_passed_over() {
-    let plan = World::empty(&format!("{SPEC}pre_deploy: {{command: [migrate]}}\n")).plan();
-    assert!(
-        plan.steps.is_empty() && matches!(plan.report[..], [Note::NotBuiltYet { refused: true, .. }]),
-        "{plan}"
-    );
 }
 
 /// For the tests of routes.

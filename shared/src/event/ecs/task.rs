@@ -9,6 +9,7 @@ use crate::id::{
     ClusterName, ContainerInstanceArn, ContainerName, DeploymentId, ServiceKey, TaskArn, TaskDefinitionArn,
     Timestamp,
 };
+use crate::names;
 
 words! {
     /// Where a task is in its life.
@@ -165,6 +166,12 @@ impl Task {
     pub fn service(&self) -> Option<ServiceKey> {
         let name = self.group.as_deref()?.strip_prefix("service:")?;
         (!name.is_empty() && !name.contains('/')).then(|| ServiceKey::new(self.cluster.clone(), name))
+    }
+
+    /// The service before whose rollout it ran, where Windlass started it for one.
+    pub fn before_rollout_of(&self) -> Option<ServiceKey> {
+        let service = names::pre_deploy_service(self.started_by.as_deref()?)?;
+        Some(ServiceKey::new(self.cluster.clone(), service))
     }
 
     /// The deployment that started it.

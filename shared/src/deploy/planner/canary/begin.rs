@@ -63,7 +63,11 @@ impl<'a> Planner<'a> {
         if self.is_awsvpc(&wanted.spec) && wanted.spec.network.is_none() {
             return self.impossible("its tasks are in awsvpc mode, and the spec has no `network` section to make a second service with");
         }
+        let before = self.pre_deploy(wanted, &chosen.digest, &desired)?;
         let revision = self.revision(desired, live, chosen)?;
+        if let Some(before) = before {
+            return self.run_pre_deploy(wanted, &chosen.digest, before, revision);
+        }
         self.begin(wanted, chosen, Some(service), Manner::Canary);
         let group = lane.as_ref().map(|lane| self.canary_group(&wanted.spec, lane));
         if let Some(lane) = &lane {
