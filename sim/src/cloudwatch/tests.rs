@@ -327,7 +327,7 @@ fn mistakes_have_their_codes() {
     };
     for (operation, input, expected) in [
         ("PutMetricAlarm", with("ComparisonOperator", json!("GreaterThanUpperThreshold")), "ValidationError"),
-        ("PutMetricAlarm", with("ThresholdMetricId", json!("ad1")), "SerializationException"),
+        ("PutMetricAlarm", with("ThresholdMetricId", json!("ad1")), "ValidationError"),
         ("PutMetricAlarm", with("ExtendedStatistic", json!("p99")), "ValidationError"),
         ("PutMetricAlarm", with("EvaluationPeriods", json!(0)), "ValidationError"),
         ("PutMetricAlarm", with("DatapointsToAlarm", json!(3)), "ValidationError"),
