@@ -27,6 +27,9 @@ RINGS = {
     "ecs-service-action-placement-failure-fargate.json": ["ServiceActed"],
     "ssm-parameter-store-change-spec-delete-RECONSTRUCTED.json": ["SpecChanged"],
     "ssm-parameter-store-change-spec-update-RECONSTRUCTED.json": ["SpecChanged"],
+    "ecr-image-scan-complete.json": ["ImageScanned"],
+    "ecr-image-scan-without-counts-RECONSTRUCTED.json": ["ImageScanned"],
+    "inspector2-scan-image.json": ["ImageInspected"],
     "windlass-doorbell.json": ["RungByHand"],
 }
 SAMPLES = sorted(p.name for p in (ROOT / "events").glob("*.json"))
