@@ -67,7 +67,7 @@ async fn nothing_to_verify() {
     assert!(report.contains("a rolling update mixes old and new tasks"), "{report}");
     assert!(!shop.was_met(&two));
     shop.stage.apply_spec("shop", &spec(Strategy::Rolling, ""));
-    shop.is_live(&two).await;
+    shop.ends_live(&two).await;
 }
 
 /// At each moment at which requests meet the new version, an alarm rings.
@@ -98,7 +98,7 @@ pub(super) async fn ringing_alarm(strategy: Strategy) {
     assert!(report.contains("errors rings before"), "{report}");
     shop.stage.alarm("errors", false);
     shop.stage.run_for(Duration::from_secs(70)).await;
-    shop.is_live(&two).await;
+    shop.ends_live(&two).await;
 }
 
 /// By the spec it goes on all the same, and the release says so.
@@ -111,7 +111,7 @@ pub(super) async fn ringing_alarm_warned(strategy: Strategy) {
     let passes = shop.stage.history(&key("shop")).await;
     let warned = passes.iter().flat_map(|pass| &pass.report).any(|line| line.contains("errors rings"));
     assert!(warned, "{passes:?}");
-    shop.is_live(&two).await;
+    shop.ends_live(&two).await;
 }
 
 /// The broken version's own errors: no more than its share of the requests.

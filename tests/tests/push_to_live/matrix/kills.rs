@@ -146,7 +146,7 @@ impl Run {
             "{strategy:?}, {ends:?}"
         );
         match ends {
-            Ends::Live => shop.is_live(&two).await,
+            Ends::Live => shop.ends_live(&two).await,
             Ends::GivenUp => {
                 shop.stage.alarm("errors", false);
                 shop.went_back(&two, "").await;
@@ -162,7 +162,7 @@ impl Run {
                 let parked =
                     |it: &windlass_sim::elb::RuleView| it.conditions.iter().any(|it| it.contains(".invalid"));
                 assert_eq!(rules.iter().filter(|rule| parked(rule)).count(), 1, "{rules:?}");
-                shop.is_live(&two).await;
+                shop.ends_live(&two).await;
             }
         }
     }

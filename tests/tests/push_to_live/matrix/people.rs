@@ -78,7 +78,7 @@ pub(super) async fn own_deployment(strategy: Strategy) {
         shop.over().await;
         let row = shop.stage.row(&key("shop")).await;
         assert!(row.quarantine.is_empty(), "{row:?}");
-        shop.is_live(&two).await;
+        shop.ends_live(&two).await;
     }
 }
 

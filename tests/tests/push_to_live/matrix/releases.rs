@@ -19,7 +19,7 @@ pub(super) async fn good(strategy: Strategy) {
     shop.over().await;
     assert_eq!(production(&shop.stage)[0].0, groups()[0]);
     shop.stage.assert_registered("main-shop", &[&shop.one, &two, &three]);
-    shop.is_live(&three).await;
+    shop.ends_live(&three).await;
 }
 
 /// At each moment of a rollout a newer image is pushed: it goes live, and what it took the place
@@ -36,6 +36,6 @@ pub(super) async fn newer_push(strategy: Strategy) {
         shop.stage.assert_registered("main-shop", &[&shop.one, &two, &three]);
         let (outcome, _) = shop.outcome_of(&three).await.expect("a release of 3");
         assert_eq!(outcome, Outcome::Live);
-        shop.is_live(&three).await;
+        shop.ends_live(&three).await;
     }
 }

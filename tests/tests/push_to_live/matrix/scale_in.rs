@@ -19,7 +19,7 @@ pub(super) async fn fewer_wanted(strategy: Strategy) {
         shop.stage.by_hand(ServiceId::Ecs, "UpdateService", &scale);
         shop.over().await;
         assert_eq!(desired(&shop.stage), 2, "{moment:?}");
-        shop.is_live(&two).await;
+        shop.ends_live(&two).await;
     }
 }
 
@@ -43,6 +43,6 @@ pub(super) async fn instance_leaves(strategy: Strategy) {
             all.into_iter().find(|it| it.arn == leaves).expect("it is registered").tasks
         });
         assert!(left.is_empty(), "{moment:?}: it is empty: {left:?}");
-        shop.is_live(&two).await;
+        shop.ends_live(&two).await;
     }
 }

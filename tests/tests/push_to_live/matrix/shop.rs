@@ -172,7 +172,7 @@ impl Shop {
     // ── how it ends ─────────────────────────────────────────────────────────────────
 
     /// The image is live, alone, with every request; nobody's request failed on the way.
-    pub(super) async fn is_live(mut self, image: &ImageDigest) {
+    pub(super) async fn ends_live(mut self, image: &ImageDigest) {
         self.over().await;
         self.alone(image).await;
         let row = self.stage.row(&key("shop")).await;
