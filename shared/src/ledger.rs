@@ -250,6 +250,20 @@ pub struct Marks {
     pub waiting: Option<Waiting>,
     /// Tasks that ran before rollouts, newest first, at most [`KEPT_TASKS`]: each digest's once.
     pub pre_deployed: Vec<PreDeployed>,
+    /// Room that a rollout needs which has not begun: `functions/scale` provides it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub room: Option<RoomWanted>,
+}
+
+/// Room that a rollout needs which has not begun.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomWanted {
+    /// For so many tasks beside those that run.
+    pub tasks: u32,
+    /// Of this revision; of the one that runs, where the new one is not registered yet.
+    pub task_definition: TaskDefinitionArn,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// How many settled releases are kept to go back to.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::settings::{Settings, VerifyHook};
 use crate::id::{Actor, ClusterName, ListenerArn, Region};
+use crate::scale;
 use crate::spec::GuardRails;
 
 /// What a stack is set up with.
@@ -15,8 +16,10 @@ pub struct Stack {
     pub table: String,
     /// The clusters that the sweep looks at; no other one is touched.
     pub clusters: Vec<ClusterName>,
-    /// What the decisions need.
+    /// What the deploy pass's decisions need.
     pub settings: Settings,
+    /// What the scale pass's decisions need.
+    pub scale: scale::Settings,
     /// The function's own timeout.
     pub timeout: Duration,
 }
@@ -58,18 +61,28 @@ impl Stack {
         };
         let label_clusters: BTreeSet<ClusterName> =
             list("WINDLASS_LABEL_CLUSTERS").into_iter().map(ClusterName::new).collect();
+        let table = needed("WINDLASS_TABLE")?;
+        let region = Region::new(needed("AWS_REGION")?);
+        let actor = Actor::new(text("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|| "deploy".into()));
+        let prices = text("WINDLASS_INSTANCE_PRICES").unwrap_or_default();
+        let prices = scale::settings::prices(&prices).map_err(|why| StackError::Unreadable {
+            name: "WINDLASS_INSTANCE_PRICES",
+            value: why.0,
+            wanted: "prices: t4g.small=0.0168, or with the spot price t4g.small=0.0168/0.0067",
+        })?;
         Ok(Self {
-            table: needed("WINDLASS_TABLE")?,
+            table,
+            scale: scale::Settings { region: region.clone(), prices, actor: actor.clone() },
             clusters: list("WINDLASS_CLUSTERS").into_iter().map(ClusterName::new).collect(),
             timeout: Duration::from_secs(u64::from(number("WINDLASS_TIMEOUT_SECS", 60)?)),
             settings: Settings {
-                region: Region::new(needed("AWS_REGION")?),
+                region,
                 listener: text("WINDLASS_LISTENER_ARN").map(ListenerArn::new),
                 infrastructure_role: text("WINDLASS_INFRASTRUCTURE_ROLE_ARN"),
                 verify: text("WINDLASS_VERIFY_FUNCTION_ARN")
                     .zip(text("WINDLASS_HOOK_ROLE_ARN"))
                     .map(|(function, role)| VerifyHook { function, role }),
-                actor: Actor::new(text("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|| "deploy".into())),
+                actor,
                 guard_rails: GuardRails {
                     enabled: !label_clusters.is_empty(),
                     clusters: label_clusters,

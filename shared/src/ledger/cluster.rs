@@ -1,6 +1,6 @@
 //! The row of one cluster: what `functions/scale` remembers between its passes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -61,10 +61,8 @@ pub struct ClusterState {
     pub shapes: BTreeMap<String, SeenShape>,
     /// Up to which order of a person every instance was replaced.
     pub rotated: Option<Timestamp>,
-    /// Instances that were empty of what counts, by consolidation, when last looked at.
+    /// When an instance was last set to leave by consolidation.
     pub emptied_at: Option<Timestamp>,
-    /// What was said once and need not be said each minute (an alarm that does not exist).
-    pub told: BTreeSet<String>,
     /// The last pass left something open: the next sweep looks again.
     pub unfinished: bool,
     /// What the last pass did not do, and why.
@@ -83,7 +81,6 @@ impl Default for ClusterState {
             shapes: BTreeMap::new(),
             rotated: None,
             emptied_at: None,
-            told: BTreeSet::new(),
             unfinished: false,
             last_report: Vec::new(),
             looked_at: None,

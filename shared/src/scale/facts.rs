@@ -90,6 +90,10 @@ pub struct LiveInstance {
     pub remaining: LiveResources,
     /// Its attributes; capabilities have no value.
     pub attributes: BTreeMap<String, Option<String>>,
+    /// Tasks that run on it, those that are being stopped among them.
+    pub running: u32,
+    /// Tasks that are on their way to it.
+    pub pending: u32,
     /// When it registered.
     pub registered_at: Option<Timestamp>,
 }
@@ -154,8 +158,6 @@ pub struct LiveGroup {
     pub types: Vec<String>,
     /// Of a mixed instances policy: how many on demand first, and what percent of the rest.
     pub on_demand: Option<(u32, u32)>,
-    /// Whether an instance refresh goes on.
-    pub refreshing: bool,
     /// The launch template's version that new instances get, where it is told.
     pub launch_template: Option<String>,
 }

@@ -4,13 +4,39 @@
 //! | room | holds |
 //! |---|---|
 //! | [`facts`] | what was observed of the cluster |
+//! | [`planner`] | facts + row + now → the plan |
+//! | `services` | how many tasks each service gets |
+//! | [`shapes`], [`supply`], [`demand`] | the facts as the packer takes them: what there is, what is wanted |
+//! | `instances`, `consolidation` | what is missing, what is spare, what is removed |
+//! | `machines` | what an instance type has, where none was seen |
 //! | [`plan`] | the steps, and the row's next state |
 //! | [`report`] | what was not done, and why |
+//! | [`check`] | the plan against the invariants, by code that does not know how it was made |
+//! | [`record`] | what is left in the ledger |
+//! | [`rings`] | which event asks to look at which cluster |
+//! | [`settings`] | the stack's: prices |
 
+pub mod check;
+mod consolidation;
+pub mod demand;
 pub mod facts;
+mod instances;
+mod machines;
 pub mod plan;
+pub mod planner;
+pub mod record;
 pub mod report;
+pub mod rings;
+mod services;
+pub mod settings;
+pub mod shapes;
+pub mod supply;
+#[cfg(test)]
+mod tests;
 
+pub use check::check;
 pub use facts::CapacityFacts;
 pub use plan::{CapacityPlan, Step};
+pub use planner::plan;
 pub use report::{InstanceNote, Note, ServiceNote};
+pub use settings::Settings;

@@ -1,6 +1,8 @@
 //! What a scale pass would do to one cluster, and what it would not and why: the value that
 //! `windlass capacity` prints and the function applies.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::report::Note;
@@ -74,4 +76,23 @@ pub enum Step {
         /// Whether the group has one fewer from now on; of a rotation it has not.
         fewer: bool,
     },
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SetDesired { service, from, to, why } => {
+                write!(f, "{service}: {from} → {to} tasks ({why})")
+            }
+            Self::SetCapacity { group, from, to, why } => {
+                write!(f, "{group}: {from} → {to} instances ({why})")
+            }
+            Self::Empty { ec2, why, .. } => write!(f, "empty {ec2}: {why}"),
+            Self::TakeBack { ec2, why, .. } => write!(f, "take {ec2} back: {why}"),
+            Self::Remove { ec2, group, fewer: true } => write!(f, "remove {ec2}, {group} has one fewer"),
+            Self::Remove { ec2, group, fewer: false } => {
+                write!(f, "remove {ec2}, {group} brings another one")
+            }
+        }
+    }
 }

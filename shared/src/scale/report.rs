@@ -46,6 +46,29 @@ pub enum ServiceNote {
         /// Until when.
         until: Timestamp,
     },
+    /// An alarm could not be read.
+    AlarmUnreadable {
+        /// Which service.
+        service: ServiceName,
+        /// Which alarm.
+        alarm: AlarmName,
+        /// In AWS's words.
+        detail: String,
+    },
+    /// What an alarm watches has no value that is fresh enough to decide by.
+    NoValue {
+        /// Which service.
+        service: ServiceName,
+        /// Which alarm.
+        alarm: AlarmName,
+    },
+    /// Fewer would do, and a rollout goes on.
+    RolloutGoesOn {
+        /// Which service.
+        service: ServiceName,
+        /// How many would do.
+        wants: u32,
+    },
     /// A rule wants more (or fewer) than the limits allow.
     AtLimit {
         /// Which service.
@@ -143,6 +166,16 @@ impl fmt::Display for ServiceNote {
             ),
             Self::Patience { service, alarm, wants, until } => {
                 write!(f, "{service}: {alarm} asks for {wants} tasks; not before {until:.0}")
+            }
+            Self::AlarmUnreadable { service, alarm, detail } => {
+                write!(f, "{service}: {alarm} could not be read: {detail}")
+            }
+            Self::NoValue { service, alarm } => write!(
+                f,
+                "{service}: what {alarm} watches has had no value for 5 minutes; it keeps its tasks"
+            ),
+            Self::RolloutGoesOn { service, wants } => {
+                write!(f, "{service}: {wants} tasks would do; not while a rollout goes on")
             }
             Self::AtLimit { service, wants, limit } => {
                 write!(f, "{service}: its rules ask for {wants} tasks, its limit is {limit}")

@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::frozen::{Frozen, frozen};
+pub use self::frozen::{Frozen, frozen, last_start};
 use super::problem::{Checks, nearest};
 
 /// A time in which nothing is rolled out.

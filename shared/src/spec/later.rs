@@ -2,9 +2,6 @@
 
 use super::{RolloutSpec, ServiceSpec};
 
-/// The one section that is not about safety: without it a service keeps its tasks.
-const SCALING: &str = "scaling";
-
 impl ServiceSpec {
     /// The sections used that this version checks but does not act on.
     pub fn later_sections(&self) -> Vec<&'static str> {
@@ -21,19 +18,18 @@ impl ServiceSpec {
             verify: _,
             pre_deploy: _,
             scan: _,
-            scaling,
+            scaling: _,
             freeze: _,
             after: _,
         } = self;
-        let sections = [(SCALING, scaling.is_some())];
         let rollout = rollout.iter().flat_map(later_of_rollout);
-        rollout.chain(sections).filter_map(|(name, used)| used.then_some(name)).collect()
+        rollout.filter_map(|(name, used)| used.then_some(name)).collect()
     }
 
     /// Those of [`Self::later_sections`] that promise safety: a rollout without them is not
     /// what was asked for, so that it is refused instead.
     pub fn must_refuse(&self) -> Vec<&'static str> {
-        self.later_sections().into_iter().filter(|section| *section != SCALING).collect()
+        self.later_sections()
     }
 }
 
@@ -60,13 +56,6 @@ fn later_of_rollout(rollout: &RolloutSpec) -> [(&'static str, bool); 0] {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn scaling_waits_for_a_later_version_and_refuses_nothing() {
-        let spec = ServiceSpec::parse("image: {repository: shop}\nscaling: {min: 1, max: 2}").unwrap();
-        assert_eq!(spec.later_sections(), [SCALING]);
-        assert!(spec.must_refuse().is_empty());
-    }
 
     #[test]
     fn what_stands_before_a_rollout_is_acted_on() {
@@ -104,6 +93,7 @@ mod tests {
     #[test]
     fn what_this_version_does_act_on_is_not_named() {
         let all = "image: {repository: shop}\ndesired: 2\ntask: {cpu: 256, memory: 512, port: 80}\n\
+                   scaling: {min: 1, max: 2}\n\
                    route: {paths: [/a], priority: 7, rules: [{paths: [/b]}], stickiness: {duration_secs: 60}}\n\
                    rollout: {strategy: rolling, bake_minutes: 0, alarms: [a], min_healthy_percent: 50}";
         assert_eq!(ServiceSpec::parse(all).unwrap().later_sections(), Vec::<&str>::new());

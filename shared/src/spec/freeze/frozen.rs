@@ -4,14 +4,17 @@
 //! would have without the jump: an hour of the clock later, which is the same instant. One
 //! that comes twice (02:30 in autumn) begins the first time, once.
 
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, ToSpan as _};
 
-use super::FreezeWindow;
 use super::cron::Minutes;
+use super::{Cron, FreezeWindow, TimeZoneName};
 use crate::id::Timestamp;
 
 /// Windows that follow one another without a gap are one freeze, up to this many of them.
 const MOST: usize = 1000;
+/// The days of a year, and one of a leap year.
+const YEAR: i64 = 366;
 
 /// A freeze that holds now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +55,7 @@ fn latest<'w, 'a>(windows: &'w [Ready<'a>], now: Timestamp) -> Option<(&'w Ready
 struct Ready<'a> {
     window: &'a FreezeWindow,
     minutes: Minutes,
-    zone: jiff::tz::TimeZone,
+    zone: TimeZone,
     lasts: SignedDuration,
 }
 
@@ -68,26 +71,37 @@ impl<'a> Ready<'a> {
         since.saturating_add(self.lasts).unwrap_or(Timestamp::MAX)
     }
 
-    /// The latest start whose window holds at `at`: day by day back from `at`, for as many days
-    /// as the window lasts and one on either side, for clocks that were put forward or back.
+    /// The latest start whose window holds at `at`.
     fn start_before(&self, at: Timestamp) -> Option<Timestamp> {
-        let today = self.zone.to_datetime(at).date();
         let days = i64::from(self.window.minutes / 1440) + 3;
-        let dates = (-1..days).filter_map(|back| today.checked_sub(back.days()).ok());
-        let starts = dates.filter(|date| self.minutes.has_day(*date)).flat_map(|date| {
-            let minutes = self.minutes.of_day(date);
-            minutes.filter_map(|minute| self.zone.to_timestamp(minute).ok())
-        });
-        // Not sorted by instant in the night that the clocks change: of one day, the latest.
-        let mut found: Option<Timestamp> = None;
-        for start in starts {
-            if found.is_some_and(|found| start.duration_until(found) > SignedDuration::from_hours(3)) {
-                break;
-            }
-            if start <= at && found.is_none_or(|found| found < start) {
-                found = Some(start);
-            }
-        }
-        found.filter(|start| at < self.end(*start))
+        latest_start(&self.minutes, &self.zone, at, days).filter(|start| at < self.end(*start))
     }
+}
+
+/// The last time up to `at` that a cron expression names; `None` where it names none within a
+/// year before.
+pub fn last_start(cron: &Cron, zone: &TimeZoneName, at: Timestamp) -> Option<Timestamp> {
+    let minutes = Minutes::read(cron.as_str()).ok()?;
+    latest_start(&minutes, &zone.zone()?, at, YEAR)
+}
+
+/// Day by day back from `at`, for so many days and one ahead, for clocks that were put forward
+/// or back.
+fn latest_start(minutes: &Minutes, zone: &TimeZone, at: Timestamp, days: i64) -> Option<Timestamp> {
+    let today = zone.to_datetime(at).date();
+    let dates = (-1..days).filter_map(|back| today.checked_sub(back.days()).ok());
+    let starts = dates
+        .filter(|date| minutes.has_day(*date))
+        .flat_map(|date| minutes.of_day(date).filter_map(|minute| zone.to_timestamp(minute).ok()));
+    // Not sorted by instant in the night that the clocks change: of one day, the latest.
+    let mut found: Option<Timestamp> = None;
+    for start in starts {
+        if found.is_some_and(|found| start.duration_until(found) > SignedDuration::from_hours(3)) {
+            break;
+        }
+        if start <= at && found.is_none_or(|found| found < start) {
+            found = Some(start);
+        }
+    }
+    found
 }

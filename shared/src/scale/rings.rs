@@ -1,0 +1,71 @@
+//! Which clusters an event asks the scale function to look at.
+
+use serde::Serialize;
+
+use crate::event::{AlarmValue, Event, Function, Incoming};
+use crate::id::{AlarmName, ClusterName};
+
+/// Where the scale function is asked to look.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rings {
+    /// At this cluster.
+    Cluster(ClusterName),
+    /// At every cluster of the stack: an alarm does not say whose it is, its services' specs do.
+    Every,
+    /// Nowhere.
+    Nothing(Silence),
+}
+
+/// Why an event rings no cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+pub enum Silence {
+    /// The alarm has no data.
+    #[error("{0} has not enough data; nothing is decided by it")]
+    NoData(AlarmName),
+    /// Its actions are muted, or suppressed by another alarm.
+    #[error("{0} is held back: {1}")]
+    HeldBack(AlarmName, String),
+    /// An event that changes nothing for the capacity.
+    #[error("it changes nothing for a cluster's capacity")]
+    NoCapacity,
+    /// For another function of the stack.
+    #[error("it is for the {} function", .0.name())]
+    ForAnother(Function),
+}
+
+/// Which clusters the event rings.
+pub fn doorbells(incoming: &Incoming) -> Rings {
+    match &incoming.event {
+        Event::Alarm(alarm) => of_alarm(&alarm.name, alarm),
+        Event::AlarmAction(call) => of_alarm(&call.alarm.name, &call.alarm),
+        Event::EcsServiceAction(action) => Rings::Cluster(action.cluster.clone()),
+        Event::EcsContainerInstance(instance) => Rings::Cluster(instance.cluster.clone()),
+        Event::AutoScalingActivity(_) | Event::Schedule => Rings::Every,
+        Event::ParameterChange(change) => of_parameter(change.name.as_str()),
+        Event::SpotWarning(_) | Event::Rebalance(_) | Event::AutoScalingLifecycle(_) => {
+            Rings::Nothing(Silence::ForAnother(Function::Drain))
+        }
+        Event::LifecycleHook(_) | Event::VerdictWanted(_) => {
+            Rings::Nothing(Silence::ForAnother(Function::Verify))
+        }
+        _ => Rings::Nothing(Silence::NoCapacity),
+    }
+}
+
+fn of_alarm(name: &AlarmName, alarm: &crate::event::Alarm) -> Rings {
+    let held = alarm.muted.as_ref().map(|_| "muted".to_owned());
+    let suppressed = alarm.state.actions_suppressed_by.as_ref().map(|by| format!("suppressed by {by}"));
+    match (held.or(suppressed), &alarm.state.value) {
+        (Some(why), _) => Rings::Nothing(Silence::HeldBack(name.clone(), why)),
+        (None, AlarmValue::InsufficientData) => Rings::Nothing(Silence::NoData(name.clone())),
+        (None, _) => Rings::Every,
+    }
+}
+
+fn of_parameter(name: &str) -> Rings {
+    let cluster = crate::spec::cluster_from_parameter_name(name)
+        .or_else(|| crate::spec::key_from_parameter_name(name).map(|key| key.cluster));
+    cluster.map_or(Rings::Nothing(Silence::NoCapacity), Rings::Cluster)
+}
