@@ -51,6 +51,10 @@ pub struct Clients {
     pub events: aws_sdk_eventbridge::Client,
     /// CloudWatch.
     pub cloudwatch: aws_sdk_cloudwatch::Client,
+    /// EC2 Auto Scaling.
+    pub autoscaling: aws_sdk_autoscaling::Client,
+    /// Application Auto Scaling.
+    pub applicationautoscaling: aws_sdk_applicationautoscaling::Client,
     /// The connector under all of them, for what is no AWS API: presigned layer URLs.
     pub http: SharedHttpConnector,
     /// The Region.
@@ -98,6 +102,10 @@ pub struct Endpoints {
     pub events: Option<String>,
     /// `AWS_ENDPOINT_URL_CLOUDWATCH`
     pub cloudwatch: Option<String>,
+    /// `AWS_ENDPOINT_URL_AUTO_SCALING`
+    pub autoscaling: Option<String>,
+    /// `AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING`
+    pub applicationautoscaling: Option<String>,
 }
 
 /// Why there are no clients.
@@ -159,6 +167,8 @@ impl Endpoints {
             dynamo: url("AWS_ENDPOINT_URL_DYNAMODB"),
             events: url("AWS_ENDPOINT_URL_EVENTBRIDGE"),
             cloudwatch: url("AWS_ENDPOINT_URL_CLOUDWATCH"),
+            autoscaling: url("AWS_ENDPOINT_URL_AUTO_SCALING"),
+            applicationautoscaling: url("AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING"),
         }
     }
 
@@ -237,6 +247,10 @@ impl Clients {
             dynamo: aws_sdk_dynamodb::Client::new(&with(&at.dynamo)),
             events: aws_sdk_eventbridge::Client::new(&with(&at.events)),
             cloudwatch: aws_sdk_cloudwatch::Client::new(&with(&at.cloudwatch)),
+            autoscaling: aws_sdk_autoscaling::Client::new(&with(&at.autoscaling)),
+            applicationautoscaling: aws_sdk_applicationautoscaling::Client::new(&with(
+                &at.applicationautoscaling,
+            )),
             http: connector,
             region: settings.region.clone(),
         }

@@ -12,7 +12,9 @@
 //! | [`lossless`] | task definitions in and out as the JSON that AWS gave |
 //! | [`observe`] | one service's facts, in as few rounds as it takes |
 //! | [`sweep`] | every service, at a glance: by the ten and by the hundred |
+//! | [`capacity`] | a cluster's facts for the scale pass, and its steps |
 //! | [`apply`] | a plan's steps: precheck → act → verify |
+//! | [`pass`] | a pass under a lease, whatever it is over |
 //! | [`retire`] | what is left of a service that nobody wants, taken away |
 //! | [`by_hand`] | a doorbell rung by a person |
 //! | [`verify`] | what a verdict takes: requests, alarms, metrics, ECS's own record of the rollout |
@@ -25,21 +27,25 @@
 
 pub mod apply;
 pub mod by_hand;
+pub mod capacity;
 pub mod clients;
 pub mod clock;
 pub mod error;
 pub mod ledger;
 pub mod lossless;
 pub mod observe;
+pub mod pass;
 pub mod retire;
 pub mod sweep;
 pub mod verify;
 
 pub use apply::apply;
+pub use capacity::CapacityObserver;
 pub use clients::{Clients, ClientsError};
 pub use clock::{Clock, NotAClock};
 pub use error::Failure;
 pub use ledger::{Lease, Ledger, LedgerError, Released, RingResult, RowKey, StateWrite};
 pub use observe::{Hints, Observer};
+pub use pass::Invocation;
 pub use sweep::{Glimpse, SweepFailure};
 pub use verify::Verifier;

@@ -6,7 +6,7 @@ use windlass_shared::facts::FailureKind;
 use crate::error::Failure;
 
 /// A write that AWS refused, or (for `Unknown`) whose effect is not to be seen yet.
-pub(super) fn refused(doing: &str, failure: &Failure) -> StepOutcome {
+pub(crate) fn refused(doing: &str, failure: &Failure) -> StepOutcome {
     match failure.kind {
         FailureKind::Throttled => {
             StepOutcome::Waiting { reason: format!("{doing}: AWS's rate is reached ({failure})") }
@@ -25,6 +25,6 @@ pub(super) fn refused(doing: &str, failure: &Failure) -> StepOutcome {
 }
 
 /// After a write without an answer the world could not be read either.
-pub(super) fn unseen(doing: &str, write: &Failure, look: &Failure) -> StepOutcome {
+pub(crate) fn unseen(doing: &str, write: &Failure, look: &Failure) -> StepOutcome {
     StepOutcome::Waiting { reason: format!("{doing}: {write}; and looking again: {look}") }
 }

@@ -15,9 +15,9 @@ use super::item::{self, Item, ROW, keys, string};
 /// What has a row, and so a doorbell and a lease.
 pub trait RowKey: Clone + Debug + Display + PartialEq + Eq + Send + Sync {
     /// The row.
-    type Row: Debug + PartialEq + Eq;
+    type Row: Debug + PartialEq + Eq + Send + Sync;
     /// The part of it that only the lease's holder writes.
-    type State: Serialize + Sync;
+    type State: Serialize + Send + Sync;
     /// Whether its row has a quarantine, whose map must be there before a member can be set.
     const HAS_QUARANTINE: bool = false;
 
@@ -26,6 +26,32 @@ pub trait RowKey: Clone + Debug + Display + PartialEq + Eq + Send + Sync {
 
     /// The row out of its item, attributes that are not there at their beginning's value.
     fn row(&self, item: &Item) -> Result<Self::Row, LedgerError>;
+
+    /// How often the row's doorbell had rung.
+    fn rung(row: &Self::Row) -> u64;
+
+    /// It rang again.
+    fn ring(row: &mut Self::Row, rung: u64);
+
+    /// The row's state from now on.
+    fn set_state(row: &mut Self::Row, state: Self::State);
+}
+
+/// What is the same of every row.
+macro_rules! of_row {
+    () => {
+        fn rung(row: &Self::Row) -> u64 {
+            row.rung
+        }
+
+        fn ring(row: &mut Self::Row, rung: u64) {
+            row.rung = rung;
+        }
+
+        fn set_state(row: &mut Self::Row, state: Self::State) {
+            row.state = state;
+        }
+    };
 }
 
 impl RowKey for ServiceKey {
@@ -40,6 +66,8 @@ impl RowKey for ServiceKey {
     fn row(&self, item: &Item) -> Result<ServiceRow, LedgerError> {
         item::row(self.clone(), item)
     }
+
+    of_row!();
 }
 
 impl RowKey for ClusterName {
@@ -60,6 +88,8 @@ impl RowKey for ClusterName {
             ..ClusterRow::new(self.clone())
         })
     }
+
+    of_row!();
 }
 
 impl RowKey for InstanceKey {
@@ -79,6 +109,8 @@ impl RowKey for InstanceKey {
             ..InstanceRow::new(self.clone())
         })
     }
+
+    of_row!();
 }
 
 /// The partition as DynamoDB takes it.

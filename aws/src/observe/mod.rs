@@ -33,7 +33,7 @@ pub(crate) mod rounds;
 pub(crate) mod route;
 mod scan;
 pub(crate) mod service;
-mod shelf;
+pub(crate) mod shelf;
 pub(crate) mod surroundings;
 pub(crate) mod under_way;
 pub(crate) mod upstream;

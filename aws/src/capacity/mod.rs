@@ -1,0 +1,211 @@
+//! A cluster's capacity: observing it in three rounds, and applying a scale pass's steps.
+//!
+//! # Flow of an observation
+//!
+//! 1. Side by side, without knowing anything: the cluster's parameter, every spec, what people stopped,
+//!    services, instances, tasks, the groups that carry our tag, the cluster's capacity providers.
+//! 2. What only the first round could say: the revisions of services and tasks, the services' rows, the
+//!    alarms that specs name, the groups of instances that carry no tag, whose desired count AWS's
+//!    Application Auto Scaling owns.
+//! 3. The values of what those alarms watch.
+//!
+//! A fact that could not be read is said to be so, and hides no other one.
+
+mod alarms;
+mod apply;
+mod groups;
+mod instances;
+mod services;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::stream::{self, StreamExt as _};
+use futures::{FutureExt as _, join};
+use windlass_shared::facts::{Fact, ParameterText};
+use windlass_shared::id::{ClusterName, ServiceKey, ServiceName, TaskDefinitionArn};
+use windlass_shared::scale::facts::{CapacityFacts, LiveTask, ServiceOfCluster};
+use windlass_shared::spec::{self, ServiceSpec};
+use windlass_shared::task_definition::TaskDefinition;
+
+pub use self::apply::{CapacityMade, apply};
+use crate::Failure;
+use crate::lossless::describe_task_definition;
+use crate::observe::convert::fact;
+use crate::observe::shelf::Shelf;
+use crate::observe::{parameter, parameters};
+use crate::{Clients, Clock, Ledger};
+
+/// Calls of one kind under way at once: within every read bucket's burst.
+const SIDE_BY_SIDE: usize = 8;
+/// Revisions that are kept: they never change.
+const REVISIONS: usize = 512;
+
+/// Reads clusters for scale passes.
+#[derive(Debug)]
+pub struct CapacityObserver {
+    clients: Clients,
+    clock: Clock,
+    ledger: Ledger,
+    revisions: Shelf<TaskDefinitionArn, TaskDefinition>,
+}
+
+impl CapacityObserver {
+    /// An observer with nothing kept.
+    pub fn new(clients: Clients, clock: Clock, ledger: Ledger) -> Self {
+        Self { clients, clock, ledger, revisions: Shelf::new(REVISIONS, None) }
+    }
+
+    /// Everything that a pass over the cluster must see.
+    pub async fn cluster_facts(&self, cluster: &ClusterName) -> CapacityFacts {
+        let (first, groups) = join!(self.first_round(cluster), groups::tagged(&self.clients, cluster));
+        let (mut facts, parameters) = first;
+        let names = specs_of(cluster, &parameters);
+        let alarms = alarms::named(&names);
+        let untagged = groups::of_instances(&self.clients, &facts.instances, groups);
+        let owned = services::owned_elsewhere(&self.clients, cluster, &names);
+        let (rows, definitions, groups, alarms, owned) = join!(
+            self.rows(cluster, &facts),
+            self.revisions(&facts),
+            untagged.boxed(),
+            alarms::alarms(&self.clients, &alarms, self.clock.now()),
+            owned,
+        );
+        facts.task_definitions = definitions;
+        facts.groups = groups;
+        facts.alarms = alarms;
+        facts.owned_elsewhere = owned;
+        facts.services = with_rows(facts.services, rows);
+        facts
+    }
+
+    /// The facts of the first round, and every spec of the cluster.
+    async fn first_round(
+        &self,
+        cluster: &ClusterName,
+    ) -> (CapacityFacts, Fact<BTreeMap<ServiceName, ParameterText>>) {
+        let ecs = &self.clients.ecs;
+        let name = spec::cluster_parameter_name(cluster);
+        let (own, parameters, stops, services, instances, tasks, providers) = join!(
+            parameter(&self.clients.ssm, &name),
+            self.parameters(cluster),
+            self.ledger.stops_fact(),
+            services::services(ecs, cluster),
+            instances::instances(ecs, cluster),
+            instances::tasks(ecs, cluster),
+            groups::providers(ecs, cluster),
+        );
+        let services = with_parameters(services, &parameters);
+        let facts = CapacityFacts {
+            parameter: own,
+            stops,
+            services,
+            instances,
+            tasks,
+            providers,
+            ..CapacityFacts::not_asked(cluster.clone())
+        };
+        (facts, parameters)
+    }
+
+    async fn parameters(&self, cluster: &ClusterName) -> Fact<BTreeMap<ServiceName, ParameterText>> {
+        let of_cluster = |(key, text): (ServiceKey, ParameterText)| {
+            (key.cluster == *cluster).then_some((key.service, text))
+        };
+        let found = parameters(&self.clients.ssm).await;
+        let found = found.map(|all| Some(all.into_iter().filter_map(of_cluster).collect()));
+        fact(found, || "listing the specs".to_owned())
+    }
+
+    async fn rows(
+        &self,
+        cluster: &ClusterName,
+        facts: &CapacityFacts,
+    ) -> BTreeMap<ServiceKey, windlass_shared::ledger::ServiceRow> {
+        let services = facts.services.known().into_iter().flat_map(|services| services.keys());
+        let keys: Vec<ServiceKey> =
+            services.map(|name| ServiceKey::new(cluster.clone(), name.clone())).collect();
+        // Without rows scaling does less and never more: a rollout is seen by ECS's deployments too.
+        self.ledger.rows(&keys).await.unwrap_or_else(|error| {
+            tracing::warn!(%cluster, reason = %error, "reading the rows of the cluster's services");
+            BTreeMap::new()
+        })
+    }
+
+    async fn revisions(&self, facts: &CapacityFacts) -> BTreeMap<TaskDefinitionArn, Fact<TaskDefinition>> {
+        let services = facts.services.known().into_iter().flat_map(|services| services.values());
+        let of_services = services.map(|service| service.live.task_definition.clone());
+        let tasks = facts.tasks.known().into_iter().flatten();
+        let of_tasks = tasks.map(|task: &LiveTask| task.task_definition.clone());
+        let rooms = facts.services.known().into_iter().flat_map(|services| services.values());
+        let of_rooms = rooms.filter_map(|service| {
+            Some(service.row.as_ref()?.state.marks.room.as_ref()?.task_definition.clone())
+        });
+        let all: BTreeSet<TaskDefinitionArn> = of_services.chain(of_tasks).chain(of_rooms).collect();
+        stream::iter(all)
+            .map(|arn| async move { (arn.clone(), self.revision(arn).await) })
+            .buffer_unordered(SIDE_BY_SIDE)
+            .collect()
+            .await
+    }
+
+    async fn revision(&self, arn: TaskDefinitionArn) -> Fact<TaskDefinition> {
+        let ecs = self.clients.ecs.clone();
+        let name = arn.clone();
+        let begin = || {
+            async move {
+                let found = describe_task_definition(&ecs, name.as_str()).await;
+                fact(found.map(Some), || format!("describing task definition {}", name.short()))
+            }
+            .boxed()
+        };
+        self.revisions.get(arn, self.clock.now(), begin).await
+    }
+}
+
+/// The specs of the cluster that read, by service.
+fn specs_of(
+    cluster: &ClusterName,
+    parameters: &Fact<BTreeMap<ServiceName, ParameterText>>,
+) -> BTreeMap<ServiceName, ServiceSpec> {
+    let parameters = parameters.known().into_iter().flatten();
+    let read = parameters.filter_map(|(name, text)| match ServiceSpec::parse(&text.text) {
+        Ok(spec) => Some((name.clone(), spec)),
+        Err(error) => {
+            tracing::debug!(%cluster, service = %name, reason = %error, "a spec does not read");
+            None
+        }
+    });
+    read.collect()
+}
+
+fn with_parameters(
+    services: Fact<BTreeMap<ServiceName, ServiceOfCluster>>,
+    parameters: &Fact<BTreeMap<ServiceName, ParameterText>>,
+) -> Fact<BTreeMap<ServiceName, ServiceOfCluster>> {
+    let Fact::Known(mut services) = services else { return services };
+    for (name, service) in &mut services {
+        service.parameter = match parameters {
+            Fact::Known(all) => all.get(name).cloned().map_or(Fact::Absent, Fact::Known),
+            Fact::Unreadable(what) => Fact::Unreadable(what.clone()),
+            Fact::Absent => Fact::Absent,
+            Fact::NotAsked => Fact::NotAsked,
+        };
+    }
+    Fact::Known(services)
+}
+
+fn with_rows(
+    services: Fact<BTreeMap<ServiceName, ServiceOfCluster>>,
+    rows: BTreeMap<ServiceKey, windlass_shared::ledger::ServiceRow>,
+) -> Fact<BTreeMap<ServiceName, ServiceOfCluster>> {
+    let Fact::Known(mut services) = services else { return services };
+    for (key, row) in rows {
+        if let Some(service) = services.get_mut(&key.service) {
+            service.row = Some(row);
+        }
+    }
+    Fact::Known(services)
+}
+
+/// Every page of a listing, or why not.
+pub(crate) type Listed<T> = Result<Vec<T>, Failure>;
