@@ -9,7 +9,9 @@ use windlass_shared::facts::Unreadable;
 use windlass_shared::id::{ImageDigest, ImageTag, RepositoryName, ServiceKey};
 use windlass_shared::names;
 
-use crate::app::{App, Invocation};
+use windlass_aws::Invocation;
+
+use crate::app::App;
 use crate::pass::{self, PassEnd, PassError, Task};
 use crate::sweep;
 

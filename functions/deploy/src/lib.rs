@@ -16,6 +16,7 @@ pub mod log;
 mod pass;
 mod sweep;
 
-pub use app::{App, Invocation};
+pub use app::App;
 pub use handle::{HandleError, handle};
 pub use pass::{PassEnd, PassError};
+pub use windlass_aws::Invocation;

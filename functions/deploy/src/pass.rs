@@ -14,7 +14,9 @@ use windlass_shared::event::Doorbell;
 use windlass_shared::id::{ServiceKey, Timestamp};
 use windlass_shared::ledger::{ServiceRow, ServiceState};
 
-use crate::app::{App, Invocation};
+use windlass_aws::Invocation;
+
+use crate::app::App;
 
 /// Rounds under one lease. Each ring during a round asks for another; a service that is
 /// rung without end is the timer's after that.

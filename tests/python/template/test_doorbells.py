@@ -32,12 +32,37 @@ RINGS = {
     "inspector2-scan-image.json": ["ImageInspected"],
     "windlass-doorbell.json": ["RungByHand"],
 }
+# Those that ring scale. What drains an instance is not among them: that rings drain.
+RINGS_SCALE = {
+    "asg-launch-successful.json": ["InstanceLaunched"],
+    "asg-launch-unsuccessful.json": ["InstanceLaunched"],
+    "cloudwatch-alarm-state-change-anomaly.json": ["AlarmChanged"],
+    "cloudwatch-alarm-state-change-composite.json": ["AlarmChanged"],
+    "cloudwatch-alarm-state-change-composite-without-suppressor-RECONSTRUCTED.json": ["AlarmChanged"],
+    "cloudwatch-alarm-state-change-metric-math.json": ["AlarmChanged"],
+    "cloudwatch-alarm-state-change-multi-time-series.json": ["AlarmChanged"],
+    "cloudwatch-alarm-state-change-period-one-day-RECONSTRUCTED.json": ["AlarmChanged"],
+    "cloudwatch-alarm-state-change-single.json": ["AlarmChanged"],
+    "ecs-service-action-placement-failure-ec2-cpu.json": ["TaskNotPlaced"],
+    "ecs-service-action-placement-failure-fargate.json": ["TaskNotPlaced"],
+    "ssm-parameter-store-change-spec-delete-RECONSTRUCTED.json": ["SpecChanged"],
+    "ssm-parameter-store-change-spec-update-RECONSTRUCTED.json": ["SpecChanged"],
+}
 SAMPLES = sorted(p.name for p in (ROOT / "events").glob("*.json"))
 
 
 @pytest.fixture(scope="session")
 def patterns(resources):
-    events = resources["DeployFunction"]["Properties"]["Events"]
+    return patterns_of(resources, "DeployFunction")
+
+
+@pytest.fixture(scope="session")
+def patterns_of_scale(resources):
+    return patterns_of(resources, "ScaleFunction")
+
+
+def patterns_of(resources, function):
+    events = resources[function]["Properties"]["Events"]
     return {
         name: EventPattern.load(json.dumps(event["Properties"]["Pattern"]))
         for name, event in events.items()
@@ -55,8 +80,14 @@ def test_a_sample_rings_what_it_should(patterns, name):
     assert rung(patterns, event) == RINGS.get(name, [])
 
 
-def test_the_table_names_samples_that_exist():
-    assert set(RINGS) <= set(SAMPLES)
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_sample_rings_scale_where_it_should(patterns_of_scale, name):
+    event = json.loads((ROOT / "events" / name).read_text())
+    assert rung(patterns_of_scale, event) == RINGS_SCALE.get(name, [])
+
+
+def test_the_tables_name_samples_that_exist():
+    assert set(RINGS) | set(RINGS_SCALE) <= set(SAMPLES)
 
 
 def push(**changes):

@@ -8,7 +8,7 @@ from botocore import xform_name
 from conftest import ROOT
 
 # IAM's prefix of each service that `aws` has a client for, and botocore's name of it.
-SERVICES = {"cloudwatch": "cloudwatch", "ecs": "ecs", "ecr": "ecr", "elasticloadbalancing": "elbv2", "ssm": "ssm", "dynamodb": "dynamodb", "events": "events"}
+SERVICES = {"application-autoscaling": "application-autoscaling", "autoscaling": "autoscaling", "cloudwatch": "cloudwatch", "ecs": "ecs", "ecr": "ecr", "elasticloadbalancing": "elbv2", "ssm": "ssm", "dynamodb": "dynamodb", "events": "events"}
 
 # Made by `windlass` with a person's own credentials, never by the function.
 BY_PEOPLE = {
@@ -37,6 +37,18 @@ VERIFY_SHARES = {
     "dynamodb:UpdateItem": "Ledger::set_verdict",
     "events:PutEvents": "by_hand::ring",
     "ssm:GetParameters": "observe::parameter",
+}
+
+# The same of the scale function and `aws/src/capacity`.
+SCALE_SHARES = {
+    "dynamodb:BatchGetItem": "Ledger::rows",
+    "dynamodb:GetItem": "Ledger::stops_fact",
+    "dynamodb:PutItem": "Ledger::record_of_cluster",
+    "dynamodb:UpdateItem": "Ledger::ring_and_lease",
+    "ecs:DescribeTaskDefinition": "lossless::describe_task_definition",
+    "ecs:UpdateService": "apply::scale::set_desired",
+    "ssm:GetParameters": "observe::parameter",
+    "ssm:GetParametersByPath": "observe::parameters",
 }
 
 # In a VPC Lambda makes its interfaces with the function's role.
@@ -68,21 +80,28 @@ def called(is_of):
 
 
 # Names that two services have: which one it is that `aws` calls.
-AMBIGUOUS = {"events:DeleteRule", "ecr:TagResource", "ecs:TagResource", "events:TagResource", "dynamodb:TagResource"}
+AMBIGUOUS = {
+    "autoscaling:DescribeAccountLimits", "autoscaling:DescribeLoadBalancers", "autoscaling:DescribeTags", "events:DeleteRule", "ecr:TagResource", "ecs:TagResource", "events:TagResource", "dynamodb:TagResource",
+}
 
 
 def is_of_verify(path):
     return path.is_relative_to(ROOT / "aws/src/verify")
 
 
+def is_of_scale(path):
+    return path.is_relative_to(ROOT / "aws/src/capacity")
+
+
 def by_code():
     return {
-        "DeployRole": set(called(lambda path: not is_of_verify(path))) - set(BY_PEOPLE),
+        "DeployRole": set(called(lambda path: not is_of_verify(path) and not is_of_scale(path))) - set(BY_PEOPLE),
+        "ScaleRole": set(called(is_of_scale)) | set(SCALE_SHARES),
         "VerifyRole": set(called(is_of_verify)) | set(VERIFY_SHARES),
     }
 
 
-@pytest.mark.parametrize("role", ["DeployRole", "VerifyRole"])
+@pytest.mark.parametrize("role", ["DeployRole", "ScaleRole", "VerifyRole"])
 def test_the_role_allows_what_is_called_and_no_more(resources, role):
     by_function = by_code()[role] - AMBIGUOUS
     by_role = {a for a in allowed(resources, role) if not IN_A_VPC.fullmatch(a)} - set(IMPLIED)
@@ -96,10 +115,11 @@ def test_every_function_has_a_role_that_is_looked_at(resources):
 
 
 # Stopping a deployment takes the new tasks away and gives the old ones all requests back: a rollback.
-GIVES_BACK = {"ecs:StopServiceDeployment"}
+# What scale removes it has emptied first, and its own mark is taken off an instance that stays.
+GIVES_BACK = {"ecs:StopServiceDeployment", "autoscaling:TerminateInstanceInAutoScalingGroup", "ecs:DeleteAttributes"}
 
 
-@pytest.mark.parametrize("role", ["DeployRole", "VerifyRole"])
+@pytest.mark.parametrize("role", ["DeployRole", "ScaleRole", "VerifyRole"])
 def test_no_action_is_a_pattern_and_none_takes_anything_away(resources, role):
     for action in allowed(resources, role):
         assert "*" not in action, action
@@ -108,7 +128,7 @@ def test_no_action_is_a_pattern_and_none_takes_anything_away(resources, role):
         assert not taking or action in GIVES_BACK, action
 
 
-@pytest.mark.parametrize("role", ["DeployRole", "VerifyRole"])
+@pytest.mark.parametrize("role", ["DeployRole", "ScaleRole", "VerifyRole"])
 def test_only_what_iam_knows_no_resource_for_is_allowed_everywhere(resources, role):
     everywhere = [s for s in statements(resources, role) if s["Resource"] == "*" and "Condition" not in s]
     actions = {action for s in everywhere for action in s["Action"] if not IN_A_VPC.fullmatch(action)}

@@ -1,0 +1,82 @@
+//! Event → clusters → passes.
+
+use futures::future::join_all;
+use serde_json::{Value, json};
+use windlass_aws::Invocation;
+use windlass_shared::event::{self, Malformed};
+use windlass_shared::id::ClusterName;
+use windlass_shared::scale::rings::{Rings, doorbells};
+
+use crate::app::App;
+use crate::pass::{self, PassError};
+
+/// What an invocation ends in that Lambda shall try again, and then keep as a dead letter.
+#[derive(Debug, thiserror::Error)]
+pub enum HandleError {
+    /// The event is not what it says it is.
+    #[error("malformed event: {0}")]
+    Malformed(#[from] Malformed),
+    /// Passes failed; the others went through.
+    #[error("{} of {total} passes failed; the first: {}: {}", .failed.len(), .failed[0].0, .failed[0].1)]
+    Passes {
+        /// How many were tried.
+        total: usize,
+        /// Those that failed.
+        failed: Vec<(ClusterName, PassError)>,
+    },
+}
+
+/// Reads the event, rings the clusters that it means, and makes their passes.
+pub async fn handle(app: &App, payload: &Value, invocation: &Invocation) -> Result<Value, HandleError> {
+    let bytes = payload.to_string();
+    let incoming = event::read(bytes.as_bytes()).inspect_err(|malformed| {
+        tracing::error!(malformed = 1, reason = %malformed, "refused a malformed event");
+    })?;
+    let cause = incoming.describe();
+    let clusters = match doorbells(&incoming) {
+        Rings::Nothing(silence) => {
+            tracing::info!(event = %cause, reason = %silence, "rings nothing");
+            return Ok(json!({"event": cause, "rings": [], "reason": silence.to_string()}));
+        }
+        // Another cluster is another stack's, or nobody's.
+        Rings::Cluster(cluster) if !app.stack.clusters.contains(&cluster) => {
+            tracing::info!(event = %cause, %cluster, "not a cluster of this stack");
+            return Ok(
+                json!({"event": cause, "rings": [], "reason": format!("{cluster} is not a cluster of this stack")}),
+            );
+        }
+        Rings::Cluster(cluster) => vec![cluster],
+        Rings::Every => app.stack.clusters.clone(),
+    };
+    run(app, clusters, invocation, &cause).await
+}
+
+/// A stack has few clusters: their passes go side by side.
+async fn run(
+    app: &App,
+    clusters: Vec<ClusterName>,
+    invocation: &Invocation,
+    cause: &str,
+) -> Result<Value, HandleError> {
+    let total = clusters.len();
+    let passes = clusters.into_iter().map(|cluster| async {
+        let end = pass::over(app, &cluster, cause, invocation).await;
+        (cluster, end)
+    });
+    let mut rings = Vec::new();
+    let mut failed = Vec::new();
+    for (cluster, end) in join_all(passes).await {
+        match end {
+            Ok(end) => rings.push(json!({"cluster": cluster, "end": end.to_string()})),
+            Err(error) => {
+                tracing::error!(%cluster, %error, "pass failed");
+                failed.push((cluster, error));
+            }
+        }
+    }
+    if failed.is_empty() {
+        Ok(json!({"event": cause, "rings": rings}))
+    } else {
+        Err(HandleError::Passes { total, failed })
+    }
+}

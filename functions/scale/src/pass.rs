@@ -1,0 +1,146 @@
+//! One pass over one cluster: observe → plan → check → apply → record, under the cluster's lease.
+
+use std::fmt;
+
+use windlass_aws::capacity::apply;
+use windlass_aws::pass::{Pass, Passed, Turn, pass};
+use windlass_aws::{Invocation, Lease, LedgerError};
+use windlass_shared::id::{ClusterName, Timestamp};
+use windlass_shared::ledger::{ClusterRow, ClusterState};
+use windlass_shared::scale::{self, CapacityPlan, check::Violation, record};
+
+use crate::app::App;
+
+/// How a pass ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PassEnd {
+    /// Nothing was to be done; why stands in the row's report.
+    Nothing,
+    /// Steps were made.
+    Did {
+        /// How many went through.
+        steps: usize,
+        /// How many were tried.
+        of: usize,
+    },
+    /// Somebody else has the lease, and will see this ring.
+    Busy,
+    /// There was no time left; the sweep takes it up.
+    OutOfTime,
+}
+
+impl fmt::Display for PassEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => f.write_str("nothing to do"),
+            Self::Did { steps, of } if steps == of => write!(f, "did {steps} steps"),
+            Self::Did { steps, of } => write!(f, "did {steps} of {of} steps"),
+            Self::Busy => f.write_str("another pass has the lease and will see this ring"),
+            Self::OutOfTime => f.write_str("out of time; the next sweep goes on"),
+        }
+    }
+}
+
+/// Why a pass did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum PassError {
+    /// The ledger.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The plan breaks invariants; nothing of it was applied.
+    #[error("the plan was refused by the check: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Unsound(Vec<Violation>),
+}
+
+/// Makes the pass. It looks first, without the lease: a cluster in which nothing is to be done costs reads
+/// alone, each minute. What is to be done is looked at again under the lease.
+pub(crate) async fn over(
+    app: &App,
+    cluster: &ClusterName,
+    cause: &str,
+    invocation: &Invocation,
+) -> Result<PassEnd, PassError> {
+    let own = OverCluster { app, cause };
+    let row = app.ledger.row(cluster).await?;
+    let (plan, _) = own.plan(cluster, &row).await?;
+    if plan.steps.is_empty() && !record::is_news(&row.state, &plan.state) {
+        log(&plan, &PassEnd::Nothing, cause, app.clock.now(), app.clock.now());
+        return Ok(PassEnd::Nothing);
+    }
+    Ok(match pass(&app.ledger, &app.clock, cluster, invocation, &own).await? {
+        Passed::Ended(end) => end,
+        Passed::Busy => PassEnd::Busy,
+        Passed::OutOfTime => PassEnd::OutOfTime,
+    })
+}
+
+struct OverCluster<'a> {
+    app: &'a App,
+    cause: &'a str,
+}
+
+impl OverCluster<'_> {
+    /// What is to be done, sound, and when it was looked.
+    async fn plan(
+        &self,
+        cluster: &ClusterName,
+        row: &ClusterRow,
+    ) -> Result<(CapacityPlan, Timestamp), PassError> {
+        let facts = Box::pin(self.app.observer.cluster_facts(cluster)).await;
+        let now = self.app.clock.now();
+        let plan = scale::plan(&facts, row, &self.app.stack.scale, now);
+        match scale::check(&plan, &facts, row, now) {
+            violations if violations.is_empty() => Ok((plan, now)),
+            violations => Err(PassError::Unsound(violations)),
+        }
+    }
+}
+
+impl Pass for OverCluster<'_> {
+    type Key = ClusterName;
+    type End = PassEnd;
+    type Error = PassError;
+
+    async fn round(
+        &self,
+        lease: &Lease<ClusterName>,
+        row: &ClusterRow,
+    ) -> Result<Turn<ClusterState, PassEnd>, PassError> {
+        let Self { app, cause } = self;
+        let settings = &app.stack.scale;
+        let (plan, now) = self.plan(&lease.key, row).await?;
+        let outcomes = apply(&app.clients, &plan, now).await;
+        let context = record::Context {
+            now,
+            token: lease.token,
+            cause: (*cause).to_owned(),
+            by: settings.actor.clone(),
+        };
+        let state = record::after(&plan, row, &outcomes, now);
+        if let Some(record) = record::pass(&plan, &state, &outcomes, &context) {
+            app.ledger.record_of_cluster(&record).await?;
+        }
+        let steps = outcomes.iter().filter(|outcome| outcome.goes_on()).count();
+        let is_stale = outcomes.iter().any(record::is_stale);
+        let end = match plan.steps.len() {
+            0 => PassEnd::Nothing,
+            of => PassEnd::Did { steps, of },
+        };
+        log(&plan, &end, cause, now, app.clock.now());
+        Ok(Turn { is_news: record::is_news(&row.state, &state), state, is_stale, end })
+    }
+}
+
+fn log(plan: &CapacityPlan, end: &PassEnd, cause: &str, began: Timestamp, now: Timestamp) {
+    let report: Vec<String> = plan.report.iter().map(ToString::to_string).collect();
+    tracing::info!(
+        cluster = %plan.cluster,
+        generation = plan.state.generation,
+        outcome = %end,
+        duration_ms = now.as_millisecond() - began.as_millisecond(),
+        steps = plan.steps.len(),
+        cause = %cause,
+        report = %report.join(" | "),
+        "pass"
+    );
+}
