@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use windlass_sim::call::{Call, Caller};
 use windlass_sim::ecs::{InstanceSpec, add_instance};
@@ -43,6 +45,30 @@ pub fn cluster(world: &mut World) {
     by_hand(world, ServiceId::Ecs, "CreateCluster", &json!({ "clusterName": CLUSTER }));
     instance(world, 1);
     instance(world, 2);
+}
+
+/// The cluster `main` on the Auto Scaling group `nodes` of m5.large (2 vCPU, 8 GiB) in two zones, which
+/// carries the tag that gives its capacity to Windlass.
+pub fn cluster_on_a_group(world: &mut World, desired: u32, max: u32) {
+    by_hand(world, ServiceId::Ecs, "CreateCluster", &json!({ "clusterName": CLUSTER }));
+    let script = format!("#!/bin/bash\necho ECS_CLUSTER={CLUSTER} >> /etc/ecs/ecs.config\n");
+    let data = json!({"InstanceType": "m5.large", "ImageId": "ami-1", "UserData": STANDARD.encode(script)});
+    let template = json!({"LaunchTemplateName": "nodes", "LaunchTemplateData": data});
+    by_hand(world, ServiceId::Ec2, "CreateLaunchTemplate", &template);
+    let tags = [("windlass:cluster", CLUSTER), ("windlass:instance-type", "m5.large")];
+    let tags: Vec<Value> = tags
+        .iter()
+        .map(|(key, value)| {
+            json!({"Key": key, "Value": value, "PropagateAtLaunch": false,
+                "ResourceId": "nodes", "ResourceType": "auto-scaling-group"})
+        })
+        .collect();
+    let group = json!({
+        "AutoScalingGroupName": "nodes", "MinSize": 0, "MaxSize": max, "DesiredCapacity": desired,
+        "VPCZoneIdentifier": "subnet-a,subnet-b", "Tags": tags,
+        "LaunchTemplate": {"LaunchTemplateName": "nodes", "Version": "$Latest"},
+    });
+    by_hand(world, ServiceId::AutoScaling, "CreateAutoScalingGroup", &group);
 }
 
 /// A load balancer whose listener answers 404 where no rule does; the listener's ARN.

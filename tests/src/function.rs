@@ -57,6 +57,38 @@ pub fn register(door: &InProcess, name: &str, retries: Retries) {
     });
 }
 
+/// Registers the scale function.
+pub fn register_scale(door: &InProcess, name: &str, retries: Retries) {
+    let (clients, clock, stack) = surroundings(door, name, retries);
+    let make = move || windlass_scale::App::new(clients.clone(), clock.clone(), stack.clone());
+    let sandboxes = Sandboxes::new(make);
+    door.register(name, move |invocation| {
+        let sandboxes = Arc::clone(&sandboxes);
+        async move {
+            let app = sandboxes.take();
+            let (id, deadline) = (&invocation.request_id, invocation.deadline.0);
+            let called = windlass_aws::Invocation::new(id, deadline, &app.clock, app.stack.timeout);
+            let ended = scale(&app, &invocation.payload, &called).await;
+            sandboxes.give_back(app);
+            ended.map_err(|error| error.to_string())
+        }
+    });
+}
+
+/// Registers a function of the stack that sleeps through whatever rings it: of a scenario that is not
+/// about it.
+pub fn register_asleep(door: &InProcess, name: &str) {
+    door.register(name, |_| async { Ok(Value::Null) });
+}
+
+fn scale<'a>(
+    app: &'a windlass_scale::App,
+    event: &'a Value,
+    invocation: &'a windlass_aws::Invocation,
+) -> BoxFuture<'a, Result<Value, windlass_scale::HandleError>> {
+    windlass_scale::handle(app, event, invocation).boxed()
+}
+
 /// Registers the verify function.
 pub fn register_verify(door: &InProcess, name: &str, retries: Retries) {
     let (clients, clock, stack) = surroundings(door, name, retries);

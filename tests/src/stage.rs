@@ -32,6 +32,8 @@ pub struct Stage {
     pub function: String,
     /// The verify function's name.
     pub verify: String,
+    /// The scale function's name.
+    pub scale: String,
     /// Requests under way.
     pub traffic: Traffic,
     /// The invariants.
@@ -50,18 +52,43 @@ pub struct Setting {
     pub retries: Retries,
     /// How often requests are sent and invariants asked.
     pub tick: Duration,
+    /// What the cluster runs on.
+    pub capacity: Capacity,
+}
+
+/// What the cluster runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Capacity {
+    /// Two instances that are there and stay; the scale function sleeps.
+    Fixed,
+    /// The Auto Scaling group `nodes`, given to Windlass, with so many instances; the scale function is awake.
+    Group {
+        /// How many at first.
+        desired: u32,
+        /// How many at most.
+        max: u32,
+    },
 }
 
 impl Stage {
     /// The usual stage.
     pub async fn new(seed: u64) -> Self {
-        Self::with(Setting { seed, retries: Retries::Standard, tick: TICK }).await
+        Self::with(Setting { seed, retries: Retries::Standard, tick: TICK, capacity: Capacity::Fixed }).await
+    }
+
+    /// A stage on an Auto Scaling group, with the scale function awake.
+    pub async fn on_a_group(seed: u64, desired: u32, max: u32) -> Self {
+        let capacity = Capacity::Group { desired, max };
+        Self::with(Setting { seed, retries: Retries::Standard, tick: TICK, capacity }).await
     }
 
     /// A stage of one's own.
     pub async fn with(setting: Setting) -> Self {
         let mut world = World::new(Config { seed: setting.seed, ..Config::default() });
-        account::cluster(&mut world);
+        match setting.capacity {
+            Capacity::Fixed => account::cluster(&mut world),
+            Capacity::Group { desired, max } => account::cluster_on_a_group(&mut world, desired, max),
+        }
         let listener = account::listener(&mut world);
         let stack = install(&mut world, &listener);
         let region = world.config.region.clone();
@@ -70,6 +97,11 @@ impl Stage {
         function::register(&door, &function, setting.retries);
         let verify = stack.functions["VerifyFunction"].clone();
         function::register_verify(&door, &verify, setting.retries);
+        let scale = stack.functions["ScaleFunction"].clone();
+        match setting.capacity {
+            Capacity::Fixed => function::register_asleep(&door, &scale),
+            Capacity::Group { .. } => function::register_scale(&door, &scale, setting.retries),
+        }
         let clients = function::clients(door.connector(), &region, "AKIAPERSON", Retries::Standard);
         let ledger = Ledger::new(clients.dynamo, stack.tables["LedgerTable"].clone());
         let watch = Watch::new(&windlass_sim::lambda::access_key(&function));
@@ -78,13 +110,15 @@ impl Stage {
             listener,
             function,
             verify,
+            scale,
             traffic: Traffic::default(),
             watch,
             ledger,
             tick: setting.tick,
         };
         // The instances are there, and the first sweep found nothing.
-        stage.run_for(Duration::from_secs(1)).await;
+        let launch = if setting.capacity == Capacity::Fixed { 1 } else { 120 };
+        stage.run_for(Duration::from_secs(launch)).await;
         stage
     }
 

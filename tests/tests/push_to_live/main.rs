@@ -8,6 +8,7 @@ mod again;
 mod canary;
 mod canary_back;
 mod canary_gates;
+mod capacity;
 mod create;
 mod gates;
 mod images;

@@ -8,7 +8,7 @@ use windlass_sim::ServiceId;
 use windlass_sim::door::in_process::Kill;
 use windlass_sim::gate::faults::When;
 use windlass_tests::account::ByHand;
-use windlass_tests::stage::Setting;
+use windlass_tests::stage::{Capacity, Setting};
 use windlass_tests::{ImageDigest, Stage, key, labelled, version};
 
 use super::{canary, create};
@@ -17,7 +17,12 @@ const MIGRATES: &str = "image: {repository: shop}\npre_deploy: {command: [./migr
 
 /// `shop` on version 1, migrated by its spec, under traffic.
 async fn migrated(seed: u64) -> (Stage, ImageDigest) {
-    let setting = Setting { seed, retries: Retries::Standard, tick: Duration::from_millis(500) };
+    let setting = Setting {
+        seed,
+        retries: Retries::Standard,
+        tick: Duration::from_millis(500),
+        capacity: Capacity::Fixed,
+    };
     let mut stage = Stage::with(setting).await;
     let one = stage.service_by_hand(&ByHand::tracking("shop", "shop:latest")).await;
     stage.apply_spec("shop", MIGRATES);

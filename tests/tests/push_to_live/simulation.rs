@@ -19,7 +19,7 @@ use windlass_sim::door::in_process::{Kill, Latency};
 use windlass_sim::gate::Fault;
 use windlass_sim::gate::faults::{self, When};
 use windlass_tests::account::ByHand;
-use windlass_tests::stage::Setting;
+use windlass_tests::stage::{Capacity, Setting};
 use windlass_tests::{ImageDigest, Stage, broken, version};
 
 use super::create;
@@ -34,7 +34,8 @@ struct Service {
 /// One run; panics where it does not end as it must. What it comes to tells two runs apart.
 async fn run(seed: u64) -> String {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let setting = Setting { seed, retries: Retries::Off, tick: Duration::from_secs(1) };
+    let setting =
+        Setting { seed, retries: Retries::Off, tick: Duration::from_secs(1), capacity: Capacity::Fixed };
     let mut stage = Stage::with(setting).await;
     let mut services = scenery(&mut stage, &mut rng).await;
     all_goes_wrong(&stage, rng.random());

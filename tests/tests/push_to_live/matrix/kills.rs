@@ -11,7 +11,7 @@ use windlass_sim::ServiceId;
 use windlass_sim::door::in_process::Kill;
 use windlass_sim::gate::faults::When;
 use windlass_tests::looks::FunctionCall;
-use windlass_tests::stage::Setting;
+use windlass_tests::stage::{Capacity, Setting};
 use windlass_tests::{ImageDigest, key, version};
 
 use super::super::strategies::groups;
@@ -69,6 +69,7 @@ async fn run(strategy: Strategy, ends: Ends, kill: Option<Kill>) -> Run {
         seed: strategy.seed(16) + ends as u64,
         retries: Retries::Off,
         tick: Duration::from_secs(1),
+        capacity: Capacity::Fixed,
     };
     let mut shop = Shop::with(strategy, setting, ends.more(strategy)).await;
     if ends == Ends::Live {
