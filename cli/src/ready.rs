@@ -47,6 +47,7 @@ impl Ready {
         let world = Config { start: now(), ..Config::default() };
         let function = world::function_name(&world, world::DEPLOY)?;
         let verify = world::function_name(&world, world::VERIFY)?;
+        let scale = world::function_name(&world, world::SCALE)?;
         let config = LocalConfig {
             port: start.port,
             alb_port: start.alb_port,
@@ -55,6 +56,7 @@ impl Ready {
             functions: vec![
                 FunctionProcess::new(&function, binary::of("deploy")?),
                 FunctionProcess::new(verify, binary::of("verify")?),
+                FunctionProcess::new(scale, binary::of("scale")?),
             ],
             world,
         };

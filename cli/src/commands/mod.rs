@@ -64,7 +64,7 @@ async fn with_account(command: Command, account: &Account, output: Output) -> Re
         Command::Resume { service, reason } => people::resume(account, &service, reason, output).await,
         Command::Release { service, digest } => people::release(account, &service, &digest, output).await,
         Command::Rollback { service, to, reason } => {
-            rollback::roll_back(account, &service, &to, reason, output).await
+            Box::pin(rollback::roll_back(account, &service, &to, reason, output)).await
         }
         Command::Approve { service, reason } => {
             rollback::answer(account, &service, true, reason, output).await

@@ -17,6 +17,7 @@ const TEMPLATE: &str = include_str!("../../../template.yaml");
 /// The functions' names within it.
 pub(super) const DEPLOY: &str = "DeployFunction";
 pub(super) const VERIFY: &str = "VerifyFunction";
+pub(super) const SCALE: &str = "ScaleFunction";
 /// The cluster's name.
 pub(crate) const CLUSTER: &str = "main";
 /// The load balancer's name.

@@ -9,7 +9,7 @@ use std::process::Command;
 pub(crate) fn deploy_binary() -> PathBuf {
     let dir = PathBuf::from(env!("CARGO_BIN_EXE_windlass")).parent().unwrap().to_owned();
     let binary = dir.join("deploy");
-    if binary.is_file() && dir.join("verify").is_file() {
+    if binary.is_file() && dir.join("verify").is_file() && dir.join("scale").is_file() {
         return binary;
     }
     let status = Command::new(env!("CARGO"))
@@ -22,11 +22,16 @@ pub(crate) fn deploy_binary() -> PathBuf {
             "windlass-deploy",
             "--package",
             "windlass-verify",
+            "--package",
+            "windlass-scale",
         ])
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .env("CARGO_TARGET_DIR", dir.parent().unwrap())
         .status()
         .unwrap();
-    assert!(status.success(), "cargo build -p windlass -p windlass-deploy -p windlass-verify");
+    assert!(
+        status.success(),
+        "cargo build -p windlass -p windlass-deploy -p windlass-verify -p windlass-scale"
+    );
     binary
 }
