@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::LifecycleStage;
 use crate::id::{
-    Architecture, ClusterName, DeploymentId, HookId, ImageDigest, ImageTag, ListenerArn, RepositoryName,
-    RuleArn, ServiceArn, ServiceDeploymentArn, ServiceKey, ServiceName, TargetGroupArn, TaskDefinitionArn,
-    Timestamp,
+    Architecture, ClusterName, DeploymentId, Family, HookId, ImageDigest, ImageTag, ListenerArn,
+    RepositoryName, RuleArn, ServiceArn, ServiceDeploymentArn, ServiceKey, ServiceName, TargetGroupArn,
+    TaskDefinitionArn, Timestamp,
 };
 use crate::ledger::{Hold, StopScope};
 use crate::rollout_settings::RolloutSettings;
@@ -126,6 +126,8 @@ pub struct ServiceFacts {
     pub under_way: Fact<UnderWay>,
     /// What a rollback needs, read where one is ordered or not yet carried out.
     pub rollback: Fact<RollbackFacts>,
+    /// The revisions of the live one's family, read where some of them may go.
+    pub revisions: Fact<RevisionFacts>,
 }
 
 impl ServiceFacts {
@@ -153,6 +155,7 @@ impl ServiceFacts {
             pre_deploy: Fact::NotAsked,
             under_way: Fact::NotAsked,
             rollback: Fact::NotAsked,
+            revisions: Fact::NotAsked,
         }
     }
 }
@@ -247,6 +250,19 @@ pub struct RollbackFacts {
     pub there: Fact<BTreeSet<ImageDigest>>,
     /// The revision that is to be gone back to.
     pub revision: Fact<RecordedRevision>,
+}
+
+/// The revisions of a family that are there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevisionFacts {
+    /// Of which family.
+    pub family: Family,
+    /// Those that ECS takes for services and tasks (`ACTIVE`), oldest first.
+    pub active: Vec<TaskDefinitionArn>,
+    /// Whether `active` ends before the newest: there are more than are read.
+    pub cut_off: bool,
+    /// Those that other services of the ledger run, are being given, or can go back to.
+    pub elsewhere: BTreeSet<TaskDefinitionArn>,
 }
 
 /// A revision that ran before.

@@ -125,6 +125,11 @@ impl TaskDefinitionArn {
         let short = self.short();
         Family::new(short.rsplit_once(':').map_or(short, |(family, _)| family))
     }
+
+    /// The number within `…/family:revision`.
+    pub fn number(&self) -> Option<u32> {
+        self.short().rsplit_once(':')?.1.parse().ok()
+    }
 }
 
 /// A service within its cluster: the unit that Windlass decides about, leases,

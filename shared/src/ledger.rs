@@ -20,8 +20,8 @@ pub use self::instance::{
 };
 pub use self::waiting::{StopScope, Waiting, WaitsOn};
 use crate::id::{
-    Actor, ContainerName, DeploymentId, FencingToken, ImageDigest, ImageTag, ListenerArn, RepositoryName,
-    RuleArn, ServiceKey, TargetGroupArn, TaskDefinitionArn, Timestamp,
+    Actor, ContainerName, DeploymentId, Family, FencingToken, ImageDigest, ImageTag, ListenerArn,
+    RepositoryName, RuleArn, ServiceKey, TargetGroupArn, TaskDefinitionArn, Timestamp,
 };
 
 /// The version of what this code writes.
@@ -253,6 +253,13 @@ pub struct Marks {
     /// Room that a rollout needs which has not begun: `functions/scale` provides it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub room: Option<RoomWanted>,
+    /// The revisions that this service's passes registered and have not deregistered, at most
+    /// [`KEPT_REGISTERED`]: others are never touched.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub registered: BTreeMap<Family, BTreeSet<u32>>,
+    /// What became of revisions beyond those that are kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tidy: Option<Tidy>,
 }
 
 /// Room that a rollout needs which has not begun.
@@ -265,6 +272,24 @@ pub struct RoomWanted {
     /// Since when.
     pub since: Timestamp,
 }
+
+/// Whether revisions are to be deregistered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tidy {
+    /// There are more than are kept: the next quiet pass looks.
+    Due,
+    /// One has looked.
+    Done {
+        /// How many were kept.
+        keep: u32,
+        /// What was settled then: the next release asks anew.
+        settled: TaskDefinitionArn,
+    },
+}
+
+/// How many revisions that were registered are remembered, of each family: the newest.
+pub const KEPT_REGISTERED: usize = 200;
 
 /// How many settled releases are kept to go back to.
 pub const KEPT_SETTLED: usize = 10;

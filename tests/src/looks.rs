@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 use windlass_shared::id::{ImageDigest, ServiceKey};
-use windlass_shared::ledger::{PassRecord, Release, ServiceRow};
+use windlass_shared::ledger::{PassRecord, Release, ServiceRow, Tidy};
 use windlass_sim::ServiceId;
 use windlass_sim::ecs::view;
 use windlass_sim::gate::CallRecord;
@@ -116,6 +116,7 @@ impl Stage {
                 () if row.rung > row.answered => Some("rings are not answered"),
                 () if state.in_flight.is_some() => Some("a rollout is in flight"),
                 () if state.unfinished => Some("something is open"),
+                () if state.marks.tidy == Some(Tidy::Due) => Some("revisions are to go"),
                 () => None,
             }
         };

@@ -19,6 +19,7 @@ mod again;
 mod ask;
 mod configuration;
 mod delete;
+mod deregister;
 mod hooks;
 pub(crate) mod outcome;
 mod priorities;
@@ -212,7 +213,9 @@ impl Run<'_> {
                 scan::start(self.clients, repository, digest).await.into()
             }
             Step::RunTask(spec) => self.run_task(spec).await,
-            Step::Deregister { .. } => unplanned(step),
+            Step::Deregister { task_definition } => {
+                deregister::deregister(self.clients, task_definition).await.into()
+            }
         }
     }
 
@@ -259,12 +262,6 @@ impl Run<'_> {
             stickiness_secs: action.stickiness_secs,
         })
     }
-}
-
-/// A step that no plan of this version has.
-fn unplanned(step: &Step) -> Did {
-    let reason = format!("this version cannot {step}; this is a fault of Windlass");
-    StepOutcome::Failed { kind: FailureKind::Invalid, reason }.into()
 }
 
 /// A plan whose step refers to something that no earlier step makes is refused, not guessed at.

@@ -28,6 +28,7 @@ pub(crate) mod convert;
 pub(crate) mod parameter;
 pub(crate) mod pre_deploy;
 pub(crate) mod repository;
+mod revisions;
 mod rollback;
 pub(crate) mod rounds;
 pub(crate) mod route;

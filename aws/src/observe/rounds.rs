@@ -6,10 +6,10 @@ use std::future::Future;
 use futures::future::join_all;
 use futures::join;
 use windlass_shared::deploy::promotion::Choice;
-use windlass_shared::deploy::{Note, Settings, desired, rollback, rollout, wanted};
+use windlass_shared::deploy::{Note, Settings, desired, keep, rollback, rollout, wanted};
 use windlass_shared::facts::{
-    AlarmState, Fact, ImageContent, ImageFact, LiveService, RollbackFacts, RolloutState, RouteFacts,
-    ScanFacts, ServiceFacts, UnderWay,
+    AlarmState, Fact, ImageContent, ImageFact, LiveService, RevisionFacts, RollbackFacts, RolloutState,
+    RouteFacts, ScanFacts, ServiceFacts, UnderWay,
 };
 use windlass_shared::id::{Family, ImageDigest, ListenerArn, RepositoryName, ServiceKey, TaskDefinitionArn};
 use windlass_shared::image::{Policy, select};
@@ -23,7 +23,8 @@ use super::convert::fact;
 use super::repository::{self, ImageQuery};
 use super::route::Second;
 use super::{
-    Hints, Observer, alarms, parameter, pre_deploy, route, scan, service, surroundings, under_way, upstream,
+    Hints, Observer, alarms, parameter, pre_deploy, revisions, route, scan, service, surroundings, under_way,
+    upstream,
 };
 use crate::lossless::describe_task_definition;
 
@@ -155,7 +156,20 @@ impl Reader<'_> {
         let alarms = self.alarms(wanted, facts.service.known(), early_images.as_ref());
         // A deleted service is shown as INACTIVE for a while; what comes is a new one.
         let service = facts.service.known().filter(|service| service.status != "INACTIVE").cloned();
-        let (chosen, repository, live, newest, route, deployments, stopped, alarms, under_way, back, canary) = join!(
+        let (
+            chosen,
+            repository,
+            live,
+            newest,
+            route,
+            deployments,
+            stopped,
+            alarms,
+            under_way,
+            back,
+            canary,
+            revisions,
+        ) = join!(
             async {
                 let may_roll_out = self.scan_is_wanted(wanted, facts.service.known(), early_images.as_ref());
                 let chosen = self.chosen(wanted, &facts.images, &facts.inspected, early_images).await;
@@ -177,6 +191,7 @@ impl Reader<'_> {
             self.under_way(facts.service.known()),
             self.rollback(facts.service.known(), wanted),
             self.canary(wanted),
+            self.revisions(service.as_ref()),
         );
         let ((images, inspected), scans) = chosen;
         facts.scans = scans;
@@ -191,6 +206,7 @@ impl Reader<'_> {
         facts.canary = canary.service;
         facts.alarms = alarms;
         facts.under_way = under_way;
+        facts.revisions = revisions;
         let (back, inspected) = back;
         facts.rollback = back;
         facts.inspected.extend(inspected);
@@ -399,6 +415,17 @@ impl Reader<'_> {
         let family =
             service.map_or_else(|| desired::family(self.key), |service| service.task_definition.family());
         if family == asked { newest } else { self.task_definition(family.as_str()).await }
+    }
+
+    /// All of the family's, where some of them may go.
+    async fn revisions(&self, service: Option<&LiveService>) -> Fact<RevisionFacts> {
+        match service {
+            Some(service) if keep::is_due(&self.row.state) => {
+                let family = service.task_definition.family();
+                Box::pin(revisions::revisions(self.observer, self.key, family)).await
+            }
+            Some(_) | None => Fact::NotAsked,
+        }
     }
 
     // ── the route ───────────────────────────────────────────────────────────────────

@@ -3,6 +3,7 @@
 //! A violation is a fault of the planner. Nothing of such a plan is applied; the pass ends
 //! in an error that names the rule.
 
+mod revisions;
 mod weights;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::plan::{AdvancedBalancing, InFlightChange, Part, Plan, RuleAction, RuleChange, Step};
 use super::route;
 use crate::facts::{Fact, LiveService, RouteFacts, Rule, ServiceFacts};
-use crate::id::{ContainerName, ImageDigest, RuleArn, ServiceKey, TargetGroupArn};
+use crate::id::{ContainerName, ImageDigest, RuleArn, ServiceKey, TargetGroupArn, TaskDefinitionArn};
 use crate::ledger::{InFlight, ServiceRow, StopScope};
 use crate::task_definition::{READ_ONLY, TaskDefinition};
 
@@ -76,6 +77,9 @@ pub enum Violation {
     /// Between two groups the weights are ECS's.
     #[error("step {0} changes a rule while ECS shifts this service's requests")]
     WhileShifting(usize),
+    /// A rollback needs what it goes back to.
+    #[error("step {0} deregisters {1}, {2}")]
+    Deregisters(usize, TaskDefinitionArn, &'static str),
     /// Somebody else's deployments.
     #[error("it updates a service that {0} deploys")]
     OtherController(String),
@@ -111,8 +115,10 @@ pub fn check(plan: &Plan, facts: &ServiceFacts, row: &ServiceRow) -> Vec<Violati
             | Step::StopRollout { .. }
             | Step::AnswerHook { .. }
             | Step::StartScan { .. }
-            | Step::AskVerdict(_)
-            | Step::Deregister { .. } => {}
+            | Step::AskVerdict(_) => {}
+            Step::Deregister { task_definition } => {
+                revisions::judge(plan, at, task_definition, facts, row, &mut broken);
+            }
         }
     }
     broken

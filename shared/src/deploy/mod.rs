@@ -6,6 +6,7 @@
 //! | [`wanted`] | the spec that counts: parameter, tag or labels |
 //! | [`rollout`] | what became of the rollout in flight |
 //! | [`rollback`] | what can be gone back to, and for how long that holds |
+//! | [`keep`] | which revisions may be deregistered, and which never |
 //! | [`explain`] | why one failed, in the words that a person needs |
 //! | [`desired`] | the task definition that is wanted |
 //! | [`promotion`] | what the service that another one follows lets through |
@@ -23,6 +24,7 @@ pub mod canary;
 mod check;
 pub mod desired;
 pub mod explain;
+pub mod keep;
 pub mod plan;
 pub mod planner;
 pub mod promotion;

@@ -15,6 +15,7 @@ mod canary;
 mod create;
 mod first;
 mod gates;
+mod keep;
 mod native;
 mod pre_deploy;
 mod rollback;
@@ -124,7 +125,9 @@ impl<'a> Planner<'a> {
             return updated;
         }
         // What runs is to be reached, whatever stands against another image.
-        updated.and(self.keep_route(&wanted.spec, service))
+        let ended = updated.and(self.keep_route(&wanted.spec, service));
+        self.tidy_revisions(&wanted, service);
+        ended
     }
 
     /// What is wanted of a service that is there: the end of what is given up; what a person

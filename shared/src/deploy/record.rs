@@ -12,7 +12,9 @@
 use super::plan::{InFlightChange, Plan, Step, StepOutcome};
 use super::report::Note;
 use crate::id::{Actor, DeploymentId, FencingToken, TaskDefinitionArn, Timestamp};
-use crate::ledger::{InFlight, Manner, PassRecord, SCHEMA, ServiceRow, ServiceState, StepRecord};
+use crate::ledger::{
+    InFlight, KEPT_REGISTERED, Manner, PassRecord, SCHEMA, ServiceRow, ServiceState, StepRecord, Tidy,
+};
 
 /// What the steps made, as far as they came.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -157,6 +159,7 @@ pub fn after(intent: ServiceState, plan: &Plan, made: &Made) -> ServiceState {
         in_flight.task_definition = made.task_definition.clone().or(in_flight.task_definition.take());
         in_flight.deployment = made.deployment.clone().or(in_flight.deployment.take());
     }
+    registered(&mut next, plan, made);
     for (step, outcome) in plan.steps.iter().zip(&made.outcomes) {
         if !outcome.goes_on() {
             next.last_report.push(format!("{step}: {outcome}"));
@@ -182,6 +185,45 @@ fn ran(next: &mut ServiceState, plan: &Plan, made: &Made) {
             }
         }
         Ran::Nothing => next.marks.pre_deployed.retain(|mark| mark.token != *token),
+    }
+}
+
+/// Notes the revision that was registered, and forgets those that were deregistered.
+fn registered(next: &mut ServiceState, plan: &Plan, made: &Made) {
+    let (marks, mut all_gone) = (&mut next.marks, true);
+    for (at, step) in plan.steps.iter().enumerate() {
+        let outcome = made.outcomes.get(at);
+        match step {
+            Step::RegisterTaskDefinition { .. } if outcome == Some(&StepOutcome::Done) => {
+                let Some((family, number)) =
+                    made.task_definition.as_ref().and_then(|arn| Some((arn.family(), arn.number()?)))
+                else {
+                    continue;
+                };
+                let numbers = marks.registered.entry(family).or_default();
+                numbers.insert(number);
+                while numbers.len() > KEPT_REGISTERED {
+                    numbers.pop_first();
+                }
+            }
+            Step::Deregister { task_definition } => {
+                let numbers = marks.registered.get_mut(&task_definition.family());
+                match outcome {
+                    Some(outcome) if outcome.goes_on() => {
+                        if let (Some(numbers), Some(number)) = (numbers, task_definition.number()) {
+                            numbers.remove(&number);
+                        }
+                    }
+                    // What AWS refuses for good is not asked each minute: the next release does.
+                    Some(StepOutcome::Failed { .. }) => return,
+                    Some(_) | None => all_gone = false,
+                }
+            }
+            _ => {}
+        }
+    }
+    if !all_gone {
+        marks.tidy = Some(Tidy::Due);
     }
 }
 

@@ -5,6 +5,7 @@ mod breaking;
 mod canary;
 mod creating;
 mod gates;
+mod keeping;
 mod native;
 mod pre_deploying;
 mod pushing;

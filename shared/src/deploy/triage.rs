@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use super::keep;
 use super::promotion::Choice;
 use super::retire::is_left_over;
 use super::rollback;
@@ -62,6 +63,9 @@ fn judge(facts: &ServiceFacts, row: Option<&ServiceRow>, settings: &Settings, no
     }
     if still_waits(facts, row, settings, now) {
         return Triage::Quiet;
+    }
+    if keep::is_due(&row.state) {
+        return Triage::Pass("revisions are to be deregistered");
     }
     let Some(settled) = &row.state.settled else { return unseen(facts, settings) };
     // Nobody wants it any more, and a pass has seen so: there is nothing to look for.

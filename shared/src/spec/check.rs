@@ -19,6 +19,8 @@ pub(super) const ALARM_NAME_MAX: usize = 255;
 const TASKS_PER_SERVICE: u32 = 5000;
 /// ECS's limit of cluster, service and container names.
 const ECS_NAME_MAX: usize = 255;
+/// Half of what a row remembers of a family (`KEPT_REGISTERED`).
+const REVISIONS_MAX: u32 = 100;
 /// Two weeks: the longest that ECS's PAUSE hook waits.
 pub(super) const TWO_WEEKS_MINUTES: u32 = 20_160;
 /// The longest bake time and step that ECS takes.
@@ -41,6 +43,7 @@ impl ServiceSpec {
             scaling,
             freeze,
             after,
+            keep_revisions,
         } = self;
         for (key, name) in [
             ("cluster", cluster.as_ref().map(AsRef::as_ref)),
@@ -62,6 +65,7 @@ impl ServiceSpec {
         within(checks, "scaling", scaling.as_ref(), ScalingSpec::check_into);
         checks.each("freeze", freeze, |checks, window| window.check_into(checks));
         within(checks, "after", after.as_ref(), |after, checks| after.check_into(&image.policy, checks));
+        check_keep_revisions(*keep_revisions, checks);
         within(checks, "verify", verify.as_ref(), |verify, checks| {
             verify.check_with(rollout.as_ref(), route.as_ref(), checks);
         });
@@ -99,6 +103,13 @@ impl ServiceSpec {
                 self.desired, rollout.min_healthy_percent, rollout.max_percent
             ),
         );
+    }
+}
+
+/// At least the newest: a pass that died may have registered it for what comes.
+pub(super) fn check_keep_revisions(keep: Option<u32>, checks: &mut Checks) {
+    if let Some(keep) = keep {
+        checks.range("keep_revisions", keep, 1..=REVISIONS_MAX);
     }
 }
 

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::capacity::CapacitySpec;
+use super::check::check_keep_revisions;
 use super::freeze::FreezeWindow;
 use super::parse::{canonical, options, read};
 use super::problem::{Checks, Problem, SpecError, nearest};
@@ -25,6 +26,11 @@ pub struct ClusterSpec {
     /// How its instances follow what its tasks need.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<CapacitySpec>,
+    /// For each of its services whose own spec does not say: how many of the task definition's
+    /// revisions that Windlass registered stay, beside those that run or that a rollback needs.
+    /// 1 to 100; left out, all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_revisions: Option<u32>,
 }
 
 impl ClusterSpec {
@@ -34,7 +40,7 @@ impl ClusterSpec {
     }
 
     fn problems(&self) -> Vec<Problem> {
-        let Self { cluster: _, freeze, capacity } = self;
+        let Self { cluster: _, freeze, capacity, keep_revisions } = self;
         let mut checks = Checks::default();
         checks.each("freeze", freeze, |checks, window| window.check_into(checks));
         checks.within("capacity", |checks| {
@@ -42,6 +48,7 @@ impl ClusterSpec {
                 capacity.check_into(checks);
             }
         });
+        check_keep_revisions(*keep_revisions, &mut checks);
         checks.into_problems()
     }
 
@@ -52,9 +59,9 @@ impl ClusterSpec {
 }
 
 /// What a cluster's spec has, beside its name.
-const SECTIONS: [&str; 2] = ["freeze", "capacity"];
+const SECTIONS: [&str; 3] = ["freeze", "capacity", "keep_revisions"];
 
-/// Whether a file is a cluster's spec and no service's: it has `freeze` or `capacity` (or what
+/// Whether a file is a cluster's spec and no service's: it has one of [`SECTIONS`] (or what
 /// somebody meant by it), and neither an image nor a service.
 pub fn is_of_cluster(text: &str) -> bool {
     let keys: Result<BTreeMap<String, serde_json::Value>, _> =

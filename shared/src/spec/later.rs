@@ -21,6 +21,7 @@ impl ServiceSpec {
             scaling: _,
             freeze: _,
             after: _,
+            keep_revisions: _,
         } = self;
         let rollout = rollout.iter().flat_map(later_of_rollout);
         rollout.filter_map(|(name, used)| used.then_some(name)).collect()

@@ -113,6 +113,11 @@ pub struct ServiceSpec {
     /// Another service whose digests this one follows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<After>,
+    /// How many of the task definition's revisions that Windlass registered stay, beside those
+    /// that run or that a rollback needs: 1 to 100. Left out, the cluster's file says; where that
+    /// says nothing, all stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_revisions: Option<u32>,
 }
 
 fn default_desired() -> u32 {
@@ -165,6 +170,7 @@ impl ServiceSpec {
             scaling: None,
             freeze: Vec::new(),
             after: None,
+            keep_revisions: None,
         }
     }
 

@@ -12,6 +12,7 @@ mod capacity;
 mod create;
 mod gates;
 mod images;
+mod keep_revisions;
 mod kills;
 mod matrix;
 mod meanwhile;

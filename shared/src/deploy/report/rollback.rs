@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::deploy::rollback::PinEnd;
-use crate::id::{Actor, ImageDigest, ImageTag, TaskDefinitionArn, Timestamp};
+use crate::id::{Actor, Family, ImageDigest, ImageTag, TaskDefinitionArn, Timestamp};
 
 /// A rollback, or the end of a rollout that was given up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +68,13 @@ pub enum RollbackNote {
         /// What was made, and is used by the next push.
         made: Vec<String>,
     },
+    /// Revisions that nothing needs are deregistered some at a time.
+    RevisionsLater {
+        /// Of which family.
+        family: Family,
+        /// How many are left for the next pass.
+        more: usize,
+    },
     /// The first release failed; the route of the one on its way opens once it is live.
     OpensOnceLive {
         /// The image on its way.
@@ -129,6 +136,7 @@ impl RollbackNote {
             Self::Pinned { .. }
             | Self::PinEnded { .. }
             | Self::GivingUp { .. }
+            | Self::RevisionsLater { .. }
             | Self::OpensOnceLive { .. } => false,
         }
     }
@@ -141,6 +149,8 @@ impl RollbackNote {
             Self::Refused { .. }
             | Self::TargetFailed { .. }
             | Self::NothingServes { .. }
+            // The row's mark says so.
+            | Self::RevisionsLater { .. }
             | Self::Pinned { .. }
             | Self::PinEnded { .. } => false,
         }
@@ -197,6 +207,9 @@ impl fmt::Display for RollbackNote {
                 digest.short(),
                 made.join(", ")
             ),
+            Self::RevisionsLater { family, more } => {
+                write!(f, "waiting: {more} more revisions of {family} are deregistered by the next passes")
+            }
             Self::OpensOnceLive { digest } => write!(
                 f,
                 "waiting: the route opens once {} is live; tasks of the release that failed before it may still be there",
