@@ -73,6 +73,26 @@ pub enum Step {
     },
 }
 
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mark { why, .. } => write!(f, "mark it: {why}"),
+            Self::Drain { .. } => f.write_str("drain it"),
+            Self::Heartbeat { group, hook, .. } => write!(f, "tell {group} that {hook} goes on"),
+            Self::StopTask { task, group, reason } => {
+                write!(f, "stop {} of {group}: {reason}", short(task))
+            }
+            Self::Complete { group, hook, .. } => write!(f, "complete {hook} of {group}"),
+            Self::TakeBack { .. } => f.write_str("take it back"),
+        }
+    }
+}
+
+/// A task's id, without the rest of its ARN.
+fn short(task: &TaskArn) -> &str {
+    task.as_str().rsplit('/').next().unwrap_or(task.as_str())
+}
+
 /// What a drain pass waits for, or leaves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "note")]
@@ -124,6 +144,25 @@ pub enum Note {
     },
     /// It drains for somebody else.
     NotOurs,
+    /// Its Auto Scaling group was not given to Windlass.
+    GroupNotOurs {
+        /// Which; none where it is of no group.
+        group: Option<AutoScalingGroupName>,
+    },
+    /// Auto Scaling waits for somebody else's hook alone.
+    ForeignHook {
+        /// Its group.
+        group: AutoScalingGroupName,
+    },
+    /// The spec says to do nothing about recommendations.
+    RebalanceIgnored,
+    /// Somebody set it active again, and it need not leave.
+    TakenBackByOthers,
+    /// It is empty, and whoever wanted that takes it from here.
+    Empty {
+        /// Why it was emptied.
+        why: WhyItLeaves,
+    },
     /// The time was up.
     TimedOut {
         /// Since when it left.
@@ -142,7 +181,7 @@ impl fmt::Display for Note {
             Self::Standalone { tasks, until } => {
                 write!(f, "{} tasks that no service starts again; waited for until {until:.0}", tasks.len())
             }
-            Self::Protected { task, until } => write!(f, "{} is protected until {until:.0}", task.as_str()),
+            Self::Protected { task, until } => write!(f, "{} is protected until {until:.0}", short(task)),
             Self::Targets { targets, groups } => {
                 write!(f, "{targets} targets still in {} target groups", groups.len())
             }
@@ -155,6 +194,22 @@ impl fmt::Display for Note {
                 write!(f, "left alone: the capacity provider {provider} has managed draining")
             }
             Self::NotOurs => f.write_str("left alone: it drains, and not for Windlass"),
+            Self::GroupNotOurs { group: Some(group) } => {
+                write!(f, "left alone: its group {group} has no tag `windlass:cluster` for this cluster")
+            }
+            Self::GroupNotOurs { group: None } => {
+                f.write_str("left alone: it is of no Auto Scaling group that was given to Windlass")
+            }
+            Self::ForeignHook { group } => write!(
+                f,
+                "left alone: {group} waits for a hook whose name does not begin with `windlass`; whoever made it \
+                 completes it"
+            ),
+            Self::RebalanceIgnored => {
+                f.write_str("a recommendation alone drains nothing here (`drain.rebalance: ignore`)")
+            }
+            Self::TakenBackByOthers => f.write_str("somebody set it active again; it stays"),
+            Self::Empty { why } => write!(f, "empty ({why}); nothing waits for it"),
             Self::TimedOut { since, then } => write!(f, "leaving since {since:.0}, the time is up: {then}"),
             Self::Unreadable(what) => write!(f, "unreadable: {what}"),
         }

@@ -1,5 +1,7 @@
 //! The row of one instance that leaves: what `functions/drain` remembers between its passes.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::SCHEMA;
@@ -59,8 +61,16 @@ pub struct InstanceState {
     pub generation: u64,
     /// Why it leaves; `None` before anything was done.
     pub leaves: Option<Departure>,
+    /// When it was first seen to drain since: an instance that is active again after that was taken back
+    /// by somebody.
+    pub drained_at: Option<Timestamp>,
+    /// What counts and was on it when it was last seen, with whose it is: cut, where the instance ends
+    /// with it.
+    pub on_it: BTreeMap<TaskArn, String>,
     /// When Auto Scaling was last told that the action still goes on.
     pub heartbeat_at: Option<Timestamp>,
+    /// When Auto Scaling was told to go on.
+    pub let_go_at: Option<Timestamp>,
     /// Tasks that were ended because the time was up, with the reason.
     pub cut: Vec<CutTask>,
     /// How it ended: let go, gone, or taken back.
@@ -77,7 +87,10 @@ impl Default for InstanceState {
             schema: SCHEMA,
             generation: 0,
             leaves: None,
+            drained_at: None,
+            on_it: BTreeMap::new(),
             heartbeat_at: None,
+            let_go_at: None,
             cut: Vec::new(),
             ended: None,
             last_report: Vec::new(),

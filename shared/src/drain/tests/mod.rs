@@ -1,0 +1,3 @@
+//! The drain planner.
+
+mod rings;
