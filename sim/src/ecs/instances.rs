@@ -317,3 +317,20 @@ pub(crate) fn put_attributes(world: &mut World, input: &Value) -> Reply {
     }
     Ok(json!({ "attributes": attributes }))
 }
+
+/// Attributes that the agent registered (`ecs.…`, `com.amazonaws.ecs.…`) are taken away like others: AWS makes no
+/// difference. One that is not there is no error.
+pub(crate) fn delete_attributes(world: &mut World, input: &Value) -> Reply {
+    let cluster = clusters::of_call(world, input)?;
+    let attributes = args::list(input, "attributes")?;
+    for attribute in attributes {
+        let target = args::last_part(args::required(attribute, "targetId")?);
+        let name = args::required(attribute, "name")?;
+        let instance =
+            world.ecs.instances.get_mut(target).filter(|it| it.cluster == cluster).ok_or_else(|| {
+                ApiError::client("TargetNotFoundException", "The specified target wasn't found.")
+            })?;
+        instance.attributes.remove(name);
+    }
+    Ok(json!({ "attributes": attributes }))
+}

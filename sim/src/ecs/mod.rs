@@ -192,6 +192,7 @@ pub(crate) fn handle(world: &mut World, operation: &str, input: &Value) -> Reply
         "UpdateContainerInstancesState" => instances::update_state(world, input),
         "DeregisterContainerInstance" => instances::deregister(world, input),
         "PutAttributes" => instances::put_attributes(world, input),
+        "DeleteAttributes" => instances::delete_attributes(world, input),
         "RegisterTaskDefinition" => register::register(world, input),
         "DescribeTaskDefinition" => task_definitions::describe(world, input),
         "ListTaskDefinitions" => task_definitions::list(world, input),
