@@ -13,6 +13,7 @@
 //! | [`observe`] | one service's facts, in as few rounds as it takes |
 //! | [`sweep`] | every service, at a glance: by the ten and by the hundred |
 //! | [`capacity`] | a cluster's facts for the scale pass, and its steps |
+//! | [`draining`] | one instance that leaves: its facts for the drain pass, and its steps |
 //! | [`apply`] | a plan's steps: precheck → act → verify |
 //! | [`pass`] | a pass under a lease, whatever it is over |
 //! | [`retire`] | what is left of a service that nobody wants, taken away |
@@ -30,6 +31,7 @@ pub mod by_hand;
 pub mod capacity;
 pub mod clients;
 pub mod clock;
+pub mod draining;
 pub mod error;
 pub mod ledger;
 pub mod lossless;
@@ -43,6 +45,7 @@ pub use apply::apply;
 pub use capacity::CapacityObserver;
 pub use clients::{Clients, ClientsError};
 pub use clock::{Clock, NotAClock};
+pub use draining::DrainObserver;
 pub use error::Failure;
 pub use ledger::{Lease, Ledger, LedgerError, Released, RingResult, RowKey, StateWrite};
 pub use observe::{Hints, Observer};

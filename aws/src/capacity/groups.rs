@@ -22,7 +22,7 @@ const INSTANCES: usize = 50;
 const PAGE: i32 = 100;
 
 /// The groups that carry the cluster's name in their tag.
-pub(super) async fn tagged(clients: &Clients, cluster: &ClusterName) -> Listed<LiveGroup> {
+pub(crate) async fn tagged(clients: &Clients, cluster: &ClusterName) -> Listed<LiveGroup> {
     let filter = Filter::builder().name(format!("tag:{TAG}")).values(cluster.as_str()).build();
     let mut pages = clients
         .autoscaling

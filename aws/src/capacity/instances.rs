@@ -126,7 +126,7 @@ async fn describe_tasks(
     Ok(described.tasks().iter().filter_map(live_task).collect())
 }
 
-fn live_task(it: &Task) -> Option<LiveTask> {
+pub(crate) fn live_task(it: &Task) -> Option<LiveTask> {
     Some(LiveTask {
         arn: TaskArn::new(it.task_arn()?),
         group: text(it.group()),

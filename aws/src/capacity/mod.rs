@@ -28,6 +28,10 @@ use windlass_shared::spec::{self, ServiceSpec};
 use windlass_shared::task_definition::TaskDefinition;
 
 pub use self::apply::{CapacityMade, apply};
+pub(crate) use self::apply::{put_mark, set_state, take_back};
+pub(crate) use self::groups::{providers, tagged};
+pub(crate) use self::instances::{describe_instances, instances, live_task};
+pub(crate) use self::services::describe as describe_services;
 use crate::Failure;
 use crate::lossless::describe_task_definition;
 use crate::observe::convert::fact;

@@ -49,7 +49,8 @@ async fn list(ecs: &aws_sdk_ecs::Client, cluster: &ClusterName) -> Listed<String
     Ok(names)
 }
 
-async fn describe(
+/// At most ten of the cluster's services by name; those that are not there are left out.
+pub(crate) async fn describe(
     ecs: &aws_sdk_ecs::Client,
     cluster: &ClusterName,
     names: &[String],
