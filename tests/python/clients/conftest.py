@@ -47,7 +47,7 @@ class World:
 
 def binary():
     path = os.environ.get("WINDLASS") or str(ROOT / "target/debug/windlass")
-    assert os.access(path, os.X_OK), f"{path} is not there: cargo build -p windlass -p windlass-deploy -p windlass-verify -p windlass-scale, or set WINDLASS"
+    assert os.access(path, os.X_OK), f"{path} is not there: cargo build -p windlass -p windlass-deploy -p windlass-verify -p windlass-scale -p windlass-drain, or set WINDLASS"
     return path
 
 

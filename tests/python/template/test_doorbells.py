@@ -48,6 +48,19 @@ RINGS_SCALE = {
     "ssm-parameter-store-change-spec-delete-RECONSTRUCTED.json": ["SpecChanged"],
     "ssm-parameter-store-change-spec-update-RECONSTRUCTED.json": ["SpecChanged"],
 }
+# Those that ring drain: what leaves, and what no longer is on it.
+RINGS_DRAIN = {
+    "asg-lifecycle-terminate-into-warm-pool.json": ["InstanceTerminates"],
+    "asg-lifecycle-terminate-replace-root-volume-RECONSTRUCTED.json": ["InstanceTerminates"],
+    "asg-lifecycle-terminate-without-destination.json": ["InstanceTerminates"],
+    "asg-lifecycle-terminate.json": ["InstanceTerminates"],
+    "asg-terminate-successful.json": ["InstanceEnded"],
+    "asg-terminate-unsuccessful.json": ["InstanceEnded"],
+    "ec2-instance-rebalance-recommendation.json": ["SpotInterrupted"],
+    "ec2-spot-interruption-warning.json": ["SpotInterrupted"],
+    "ecs-task-state-change-failed-to-start-RECONSTRUCTED.json": ["TaskEnded"],
+    "ecs-task-state-change-stopped-RECONSTRUCTED.json": ["TaskEnded"],
+}
 SAMPLES = sorted(p.name for p in (ROOT / "events").glob("*.json"))
 
 
@@ -59,6 +72,11 @@ def patterns(resources):
 @pytest.fixture(scope="session")
 def patterns_of_scale(resources):
     return patterns_of(resources, "ScaleFunction")
+
+
+@pytest.fixture(scope="session")
+def patterns_of_drain(resources):
+    return patterns_of(resources, "DrainFunction")
 
 
 def patterns_of(resources, function):
@@ -86,8 +104,14 @@ def test_a_sample_rings_scale_where_it_should(patterns_of_scale, name):
     assert rung(patterns_of_scale, event) == RINGS_SCALE.get(name, [])
 
 
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_sample_rings_drain_where_it_should(patterns_of_drain, name):
+    event = json.loads((ROOT / "events" / name).read_text())
+    assert rung(patterns_of_drain, event) == RINGS_DRAIN.get(name, [])
+
+
 def test_the_tables_name_samples_that_exist():
-    assert set(RINGS) | set(RINGS_SCALE) <= set(SAMPLES)
+    assert set(RINGS) | set(RINGS_SCALE) | set(RINGS_DRAIN) <= set(SAMPLES)
 
 
 def push(**changes):

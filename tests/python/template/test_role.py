@@ -51,6 +51,22 @@ SCALE_SHARES = {
     "ssm:GetParametersByPath": "observe::parameters",
 }
 
+# The same of the drain function and `aws/src/draining`.
+DRAIN_SHARES = {
+    "autoscaling:DescribeAutoScalingGroups": "capacity::tagged",
+    "dynamodb:GetItem": "Ledger::row",
+    "dynamodb:PutItem": "Ledger::record_of_cluster",
+    "dynamodb:UpdateItem": "Ledger::ring_and_lease",
+    "ecs:DeleteAttributes": "capacity::take_back",
+    "ecs:DescribeCapacityProviders": "capacity::providers",
+    "ecs:DescribeClusters": "capacity::providers",
+    "ecs:DescribeContainerInstances": "capacity::describe_instances",
+    "ecs:DescribeServices": "capacity::describe_services",
+    "ecs:PutAttributes": "capacity::put_mark",
+    "ecs:UpdateContainerInstancesState": "capacity::set_state",
+    "ssm:GetParameters": "observe::parameter",
+}
+
 # In a VPC Lambda makes its interfaces with the function's role.
 IN_A_VPC = re.compile("ec2:.*(NetworkInterface|PrivateIpAddresses|DescribeSubnets).*")
 
@@ -93,15 +109,24 @@ def is_of_scale(path):
     return path.is_relative_to(ROOT / "aws/src/capacity")
 
 
+def is_of_drain(path):
+    return path.is_relative_to(ROOT / "aws/src/draining")
+
+
+def is_of_deploy(path):
+    return not is_of_verify(path) and not is_of_scale(path) and not is_of_drain(path)
+
+
 def by_code():
     return {
-        "DeployRole": set(called(lambda path: not is_of_verify(path) and not is_of_scale(path))) - set(BY_PEOPLE),
+        "DeployRole": set(called(is_of_deploy)) - set(BY_PEOPLE),
+        "DrainRole": set(called(is_of_drain)) | set(DRAIN_SHARES),
         "ScaleRole": set(called(is_of_scale)) | set(SCALE_SHARES),
         "VerifyRole": set(called(is_of_verify)) | set(VERIFY_SHARES),
     }
 
 
-@pytest.mark.parametrize("role", ["DeployRole", "ScaleRole", "VerifyRole"])
+@pytest.mark.parametrize("role", ["DeployRole", "DrainRole", "ScaleRole", "VerifyRole"])
 def test_the_role_allows_what_is_called_and_no_more(resources, role):
     by_function = by_code()[role] - AMBIGUOUS
     by_role = {a for a in allowed(resources, role) if not IN_A_VPC.fullmatch(a)} - set(IMPLIED)
@@ -115,13 +140,16 @@ def test_every_function_has_a_role_that_is_looked_at(resources):
 
 
 # Stopping a deployment takes the new tasks away and gives the old ones all requests back: a rollback.
-# What scale removes it has emptied first, and its own mark is taken off an instance that stays.
-GIVES_BACK = {"ecs:StopServiceDeployment", "autoscaling:TerminateInstanceInAutoScalingGroup", "ecs:DeleteAttributes"}
+# What scale removes it has emptied first, and its own mark is taken off an instance that stays. Drain stops tasks
+# when their instance's time is up by the spec, and records each.
+GIVES_BACK = {
+    "ecs:StopServiceDeployment", "autoscaling:TerminateInstanceInAutoScalingGroup", "ecs:DeleteAttributes", "ecs:StopTask",
+}
 # Off unless a spec says `keep_revisions`; what runs on such a revision runs on, and it can be read and cloned for ever.
 TIDIES = {"ecs:DeregisterTaskDefinition"}
 
 
-@pytest.mark.parametrize("role", ["DeployRole", "ScaleRole", "VerifyRole"])
+@pytest.mark.parametrize("role", ["DeployRole", "DrainRole", "ScaleRole", "VerifyRole"])
 def test_no_action_is_a_pattern_and_none_takes_anything_away(resources, role):
     for action in allowed(resources, role):
         assert "*" not in action, action
@@ -130,7 +158,7 @@ def test_no_action_is_a_pattern_and_none_takes_anything_away(resources, role):
         assert not taking or action in GIVES_BACK | TIDIES, action
 
 
-@pytest.mark.parametrize("role", ["DeployRole", "ScaleRole", "VerifyRole"])
+@pytest.mark.parametrize("role", ["DeployRole", "DrainRole", "ScaleRole", "VerifyRole"])
 def test_only_what_iam_knows_no_resource_for_is_allowed_everywhere(resources, role):
     everywhere = [s for s in statements(resources, role) if s["Resource"] == "*" and "Condition" not in s]
     actions = {action for s in everywhere for action in s["Action"] if not IN_A_VPC.fullmatch(action)}

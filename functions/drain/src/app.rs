@@ -1,0 +1,43 @@
+//! What all invocations of a sandbox share.
+
+use windlass_aws::{Clients, ClientsError, Clock, DrainObserver, Ledger, NotAClock};
+use windlass_shared::deploy::Stack;
+
+/// The clients, the ledger and the settings.
+#[derive(Debug)]
+pub struct App {
+    /// AWS.
+    pub clients: Clients,
+    /// The table.
+    pub ledger: Ledger,
+    /// Observes, and tells which instances leave.
+    pub observer: DrainObserver,
+    /// Tells the time.
+    pub clock: Clock,
+    /// The settings.
+    pub stack: Stack,
+}
+
+/// The function cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The clients.
+    #[error("making the AWS clients")]
+    Clients(#[from] ClientsError),
+    /// The clock.
+    #[error("reading WINDLASS_CLOCK")]
+    Clock(#[from] NotAClock),
+}
+
+impl App {
+    /// From Lambda's environment.
+    pub fn from_lambda_env(stack: Stack) -> Result<Self, StartError> {
+        Ok(Self::new(Clients::from_lambda_env()?, Clock::from_env()?, stack))
+    }
+
+    /// With these clients and this clock.
+    pub fn new(clients: Clients, clock: Clock, stack: Stack) -> Self {
+        let ledger = Ledger::new(clients.dynamo.clone(), stack.table.clone());
+        Self { observer: DrainObserver::new(clients.clone(), ledger.clone()), ledger, clients, clock, stack }
+    }
+}

@@ -1,0 +1,24 @@
+//! The drain function as Lambda runs it: one thread, one set of clients for all invocations of a
+//! sandbox.
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde_json::Value;
+use windlass_aws::Invocation;
+use windlass_drain::{App, handle};
+use windlass_shared::deploy::Stack;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    windlass_drain::log::init();
+    let stack = Stack::read(|name| std::env::var(name).ok())?;
+    let app = App::from_lambda_env(stack)?;
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
+        let app = &app;
+        async move {
+            let (id, deadline) = (&event.context.request_id, event.context.deadline);
+            let invocation = Invocation::new(id, deadline, &app.clock, app.stack.timeout);
+            handle(app, &event.payload, &invocation).await.map_err(Error::from)
+        }
+    }))
+    .await
+}
