@@ -75,6 +75,32 @@ pub fn register_scale(door: &InProcess, name: &str, retries: Retries) {
     });
 }
 
+/// Registers the drain function.
+pub fn register_drain(door: &InProcess, name: &str, retries: Retries) {
+    let (clients, clock, stack) = surroundings(door, name, retries);
+    let make = move || windlass_drain::App::new(clients.clone(), clock.clone(), stack.clone());
+    let sandboxes = Sandboxes::new(make);
+    door.register(name, move |invocation| {
+        let sandboxes = Arc::clone(&sandboxes);
+        async move {
+            let app = sandboxes.take();
+            let (id, deadline) = (&invocation.request_id, invocation.deadline.0);
+            let called = windlass_aws::Invocation::new(id, deadline, &app.clock, app.stack.timeout);
+            let ended = drain(&app, &invocation.payload, &called).await;
+            sandboxes.give_back(app);
+            ended.map_err(|error| error.to_string())
+        }
+    });
+}
+
+fn drain<'a>(
+    app: &'a windlass_drain::App,
+    event: &'a Value,
+    invocation: &'a windlass_aws::Invocation,
+) -> BoxFuture<'a, Result<Value, windlass_drain::HandleError>> {
+    windlass_drain::handle(app, event, invocation).boxed()
+}
+
 /// Registers a function of the stack that sleeps through whatever rings it: of a scenario that is not
 /// about it.
 pub fn register_asleep(door: &InProcess, name: &str) {

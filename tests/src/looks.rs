@@ -63,6 +63,11 @@ impl Stage {
         self.calls().iter().filter(is_it).count()
     }
 
+    /// The ledger, for rows that are no service's.
+    pub fn ledger(&self) -> &windlass_aws::Ledger {
+        &self.ledger
+    }
+
     /// The row of a service.
     pub async fn row(&self, key: &ServiceKey) -> ServiceRow {
         self.ledger.row(key).await.unwrap_or_else(|error| panic!("{error}"))

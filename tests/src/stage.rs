@@ -34,6 +34,8 @@ pub struct Stage {
     pub verify: String,
     /// The scale function's name.
     pub scale: String,
+    /// The drain function's name.
+    pub drain: String,
     /// Requests under way.
     pub traffic: Traffic,
     /// The invariants.
@@ -98,9 +100,16 @@ impl Stage {
         let verify = stack.functions["VerifyFunction"].clone();
         function::register_verify(&door, &verify, setting.retries);
         let scale = stack.functions["ScaleFunction"].clone();
+        let drain = stack.functions["DrainFunction"].clone();
         match setting.capacity {
-            Capacity::Fixed => function::register_asleep(&door, &scale),
-            Capacity::Group { .. } => function::register_scale(&door, &scale, setting.retries),
+            Capacity::Fixed => {
+                function::register_asleep(&door, &scale);
+                function::register_asleep(&door, &drain);
+            }
+            Capacity::Group { .. } => {
+                function::register_scale(&door, &scale, setting.retries);
+                function::register_drain(&door, &drain, setting.retries);
+            }
         }
         let clients = function::clients(door.connector(), &region, "AKIAPERSON", Retries::Standard);
         let ledger = Ledger::new(clients.dynamo, stack.tables["LedgerTable"].clone());
@@ -111,6 +120,7 @@ impl Stage {
             function,
             verify,
             scale,
+            drain,
             traffic: Traffic::default(),
             watch,
             ledger,

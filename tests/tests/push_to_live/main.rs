@@ -10,6 +10,7 @@ mod canary_back;
 mod canary_gates;
 mod capacity;
 mod create;
+mod draining;
 mod gates;
 mod images;
 mod keep_revisions;
