@@ -48,6 +48,7 @@ impl Ready {
         let function = world::function_name(&world, world::DEPLOY)?;
         let verify = world::function_name(&world, world::VERIFY)?;
         let scale = world::function_name(&world, world::SCALE)?;
+        let drain = world::function_name(&world, world::DRAIN)?;
         let config = LocalConfig {
             port: start.port,
             alb_port: start.alb_port,
@@ -57,6 +58,7 @@ impl Ready {
                 FunctionProcess::new(&function, binary::of("deploy")?),
                 FunctionProcess::new(verify, binary::of("verify")?),
                 FunctionProcess::new(scale, binary::of("scale")?),
+                FunctionProcess::new(drain, binary::of("drain")?),
             ],
             world,
         };

@@ -18,6 +18,7 @@ const TEMPLATE: &str = include_str!("../../../template.yaml");
 pub(super) const DEPLOY: &str = "DeployFunction";
 pub(super) const VERIFY: &str = "VerifyFunction";
 pub(super) const SCALE: &str = "ScaleFunction";
+pub(super) const DRAIN: &str = "DrainFunction";
 /// The cluster's name.
 pub(crate) const CLUSTER: &str = "main";
 /// The load balancer's name.

@@ -9,7 +9,11 @@ use std::process::Command;
 pub(crate) fn deploy_binary() -> PathBuf {
     let dir = PathBuf::from(env!("CARGO_BIN_EXE_windlass")).parent().unwrap().to_owned();
     let binary = dir.join("deploy");
-    if binary.is_file() && dir.join("verify").is_file() && dir.join("scale").is_file() {
+    if binary.is_file()
+        && dir.join("verify").is_file()
+        && dir.join("scale").is_file()
+        && dir.join("drain").is_file()
+    {
         return binary;
     }
     let status = Command::new(env!("CARGO"))
@@ -24,6 +28,8 @@ pub(crate) fn deploy_binary() -> PathBuf {
             "windlass-verify",
             "--package",
             "windlass-scale",
+            "--package",
+            "windlass-drain",
         ])
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .env("CARGO_TARGET_DIR", dir.parent().unwrap())
@@ -31,7 +37,7 @@ pub(crate) fn deploy_binary() -> PathBuf {
         .unwrap();
     assert!(
         status.success(),
-        "cargo build -p windlass -p windlass-deploy -p windlass-verify -p windlass-scale"
+        "cargo build -p windlass -p windlass-deploy -p windlass-verify -p windlass-scale -p windlass-drain"
     );
     binary
 }
