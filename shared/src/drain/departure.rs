@@ -30,8 +30,14 @@ pub(super) fn marked(instance: &LiveInstance) -> Option<(WhyItLeaves, Timestamp)
 }
 
 /// The hooks of ours that Auto Scaling waits for, of a group of ours.
+///
+/// On the way to the warm pool Auto Scaling tells the same state of one that comes as of one that leaves
+/// service: only what is registered leaves, for agents in the pool do not register.
 pub(super) fn waiting(facts: &InstanceFacts) -> Option<(&AutoScalingGroupName, &[TerminateHook])> {
     let member = facts.group.known()?;
+    if member.lifecycle == "Warmed:Pending:Wait" && facts.instance.known().is_none() {
+        return None;
+    }
     (member.is_ours && is_waiting(&member.lifecycle) && !member.hooks.is_empty())
         .then_some((&member.group, member.hooks.as_slice()))
 }
@@ -43,6 +49,13 @@ pub(super) fn is_waiting(lifecycle: &str) -> bool {
         lifecycle,
         "Terminating:Wait" | "Warmed:Terminating:Wait" | "Warmed:Pending:Wait" | "ReplacingRootVolume:Wait"
     )
+}
+
+/// Whether Auto Scaling was told to go on a while ago. One that is asked after again later has been back
+/// meanwhile, unseen.
+pub(super) fn is_let_go(state: &InstanceState, now: Timestamp) -> bool {
+    const WHILE: SignedDuration = SignedDuration::from_hours(1);
+    state.let_go_at.is_some_and(|at| at.duration_until(now) < WHILE)
 }
 
 /// What the row remembers, where it has not ended.
@@ -60,7 +73,7 @@ pub(super) fn departure(
     // One that was let go still has its mark until EC2 has ended it.
     let was_let_go = state.ended.as_ref().is_some_and(|end| end.how != HowItEnded::TakenBack);
     let mark = facts.instance.known().and_then(marked).filter(|_| !was_let_go);
-    let hook = (waiting(facts).is_some() && state.let_go_at.is_none()).then_some((WhyItLeaves::Hook, now));
+    let hook = (waiting(facts).is_some() && !is_let_go(state, now)).then_some((WhyItLeaves::Hook, now));
     let warned = match facts.warning {
         Some(Warning::Spot { at }) => Some((WhyItLeaves::Spot, at)),
         Some(Warning::Rebalance { at }) if drain.rebalance == OnRebalance::Drain => {

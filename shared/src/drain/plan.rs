@@ -88,6 +88,10 @@ impl fmt::Display for Step {
     }
 }
 
+fn counted(n: u32, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}
+
 /// A task's id, without the rest of its ARN.
 fn short(task: &TaskArn) -> &str {
     task.as_str().rsplit('/').next().unwrap_or(task.as_str())
@@ -177,13 +181,15 @@ pub enum Note {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tasks { tasks, of } => write!(f, "{tasks} tasks to go: {}", of.join(", ")),
+            Self::Tasks { tasks, of } => write!(f, "{} to go: {}", counted(*tasks, "task"), of.join(", ")),
             Self::Standalone { tasks, until } => {
-                write!(f, "{} tasks that no service starts again; waited for until {until:.0}", tasks.len())
+                let tasks = counted(u32::try_from(tasks.len()).unwrap_or(u32::MAX), "task");
+                write!(f, "{tasks} that no service starts again; waited for until {until:.0}")
             }
             Self::Protected { task, until } => write!(f, "{} is protected until {until:.0}", short(task)),
             Self::Targets { targets, groups } => {
-                write!(f, "{targets} targets still in {} target groups", groups.len())
+                let groups = counted(u32::try_from(groups.len()).unwrap_or(u32::MAX), "target group");
+                write!(f, "{} still in {groups}", counted(*targets, "target"))
             }
             Self::CannotMove { service, min_percent, max_percent, desired } => write!(
                 f,

@@ -10,7 +10,7 @@
 use jiff::SignedDuration;
 
 use super::content::Content;
-use super::departure::{departure, force, is_back, is_waiting, managed, marked, open, waiting};
+use super::departure::{departure, force, is_back, is_let_go, is_waiting, managed, marked, open, waiting};
 use super::facts::{InstanceFacts, Warning};
 use super::plan::{DrainPlan, Note, Step};
 use super::policy::{self, Verdict};
@@ -50,7 +50,7 @@ struct Pass<'a> {
 impl Pass<'_> {
     /// ECS does not know it. Auto Scaling may still wait: of a spot instance that EC2 took it asks after.
     fn gone(&mut self) {
-        let waits = waiting(self.facts).is_some() && self.state.let_go_at.is_none();
+        let waits = waiting(self.facts).is_some() && !is_let_go(&self.state, self.now);
         let is_open = open(&self.state).is_some();
         if matches!(self.facts.group, Fact::Unreadable(_)) || !(waits || is_open) {
             return;
@@ -79,10 +79,12 @@ impl Pass<'_> {
     fn there(&mut self, instance: &LiveInstance) {
         let let_go = self.state.ended.as_ref().filter(|end| end.how != HowItEnded::TakenBack);
         if let Some(since) = let_go.map(|end| end.at)
-            && marked(instance).is_some()
             && is_back(self.facts, since, self.now)
         {
-            self.take_back(instance);
+            match marked(instance) {
+                Some(_) => self.take_back(instance),
+                None => self.end(HowItEnded::TakenBack),
+            }
             return;
         }
         let Some(departure) = departure(self.facts, &self.state, &self.spec.drain, self.now) else {
@@ -238,7 +240,7 @@ impl Pass<'_> {
         if let Some(on_it) = content.by_task() {
             self.state.on_it = on_it;
         }
-        let hook = waiting(self.facts).is_some() && self.state.let_go_at.is_none();
+        let hook = waiting(self.facts).is_some() && !is_let_go(&self.state, self.now);
         if instance.status == "DRAINING" && content.is_empty() {
             if hook {
                 self.complete();
@@ -280,6 +282,10 @@ impl Pass<'_> {
     }
 
     fn end(&mut self, how: HowItEnded) {
+        // One that stays may leave another time, and Auto Scaling ask again.
+        if how == HowItEnded::TakenBack {
+            self.state.let_go_at = None;
+        }
         self.state.ended = Some(DepartureEnd { how, at: self.now });
     }
 

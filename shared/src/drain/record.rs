@@ -47,6 +47,7 @@ fn take_back(step: &Step, before: &InstanceState, state: &mut InstanceState) {
             state.on_it.clone_from(&before.on_it);
         }
         Step::TakeBack { .. } => {
+            state.let_go_at = before.let_go_at;
             state.ended.clone_from(&before.ended);
             state.on_it.clone_from(&before.on_it);
         }

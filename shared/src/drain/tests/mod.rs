@@ -1,3 +1,8 @@
 //! The drain planner.
 
+mod hook;
+mod others;
+mod policy;
+mod properties;
 mod rings;
+mod world;
