@@ -128,3 +128,23 @@ fn nothing_is_placed_where_no_agent_answers() {
     pass(&mut world, 60);
     assert_eq!(running(&world), 0);
 }
+
+#[test]
+fn an_attribute_is_put_told_and_taken_off() {
+    let mut world = shop_of(0, 100, 200);
+    let arn = view::instances(&world)[0].arn.clone();
+    let attributes = |world: &mut World| {
+        let input = json!({"cluster": "main", "containerInstances": [arn]});
+        let told = call(world, "DescribeContainerInstances", input);
+        let all = told["containerInstances"][0]["attributes"].as_array().cloned().unwrap();
+        all.into_iter().find(|it| it["name"] == "team").map(|it| it["value"].clone())
+    };
+    let mark = json!({"name": "team", "value": "blue", "targetType": "container-instance", "targetId": arn});
+    call(&mut world, "PutAttributes", json!({"cluster": "main", "attributes": [mark]}));
+    assert_eq!(attributes(&mut world), Some(json!("blue")));
+    let name = json!({"name": "team", "targetType": "container-instance", "targetId": arn});
+    for _ in 0..2 {
+        call(&mut world, "DeleteAttributes", json!({"cluster": "main", "attributes": [name]}));
+        assert_eq!(attributes(&mut world), None);
+    }
+}
