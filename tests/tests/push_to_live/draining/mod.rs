@@ -1,6 +1,10 @@
 //! Instances that leave: under traffic, with 0 failed requests.
 
 mod hook;
+mod kills;
+mod others;
+mod spot;
+mod timeout;
 
 use std::time::Duration;
 
@@ -104,6 +108,6 @@ pub(super) async fn finish(mut stage: Stage) {
     stage.finish().await;
 }
 
-fn is_write(call: &str) -> bool {
+pub(super) fn is_write(call: &str) -> bool {
     !["Describe", "List", "Get", "BatchGet", "Query"].iter().any(|word| call.starts_with(word))
 }
