@@ -4,7 +4,7 @@
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use serde::Serialize;
 use windlass_shared::deploy::plan::VerdictWanted;
-use windlass_shared::event::Doorbell;
+use windlass_shared::event::{ClusterDoorbell, Doorbell};
 
 use crate::error::Failure;
 
@@ -14,6 +14,14 @@ const ACTION: &str = "events:PutEvents";
 /// service's row does, where `rung` grows.
 pub async fn ring(events: &aws_sdk_eventbridge::Client, bell: &Doorbell) -> Result<(), Failure> {
     put(events, Doorbell::SOURCE, Doorbell::DETAIL_TYPE, bell).await
+}
+
+/// The same for a cluster's capacity.
+pub async fn ring_cluster(
+    events: &aws_sdk_eventbridge::Client,
+    bell: &ClusterDoorbell,
+) -> Result<(), Failure> {
+    put(events, ClusterDoorbell::SOURCE, ClusterDoorbell::DETAIL_TYPE, bell).await
 }
 
 /// Asks `functions/verify` for a verdict.

@@ -41,6 +41,7 @@ impl Account {
              what to export for the embedded AWS",
         )?;
         stack.settings.actor = person();
+        stack.scale.actor = stack.settings.actor.clone();
         Ok(Self::new(clients, clock, stack, global.cluster.clone().map(ClusterName::new)))
     }
 
@@ -85,6 +86,26 @@ impl Account {
     /// Where services are that are named without a cluster.
     pub(crate) fn default_cluster(&self) -> Option<&ClusterName> {
         self.cluster.as_ref().or_else(|| self.stack.clusters.first())
+    }
+
+    /// The cluster that is named, else the default one.
+    pub(crate) fn cluster_or_default(&self, typed: Option<String>) -> Result<ClusterName> {
+        match typed.map(ClusterName::new).or_else(|| self.default_cluster().cloned()) {
+            Some(cluster) => Ok(cluster),
+            None => Err(anyhow!("no cluster is named")).hint("give --cluster, or export WINDLASS_CLUSTERS"),
+        }
+    }
+
+    /// The clusters that are named; where none is, that of `--cluster`, else all of the stack.
+    pub(crate) fn clusters(&self, typed: &[String]) -> Result<Vec<ClusterName>> {
+        match (typed, &self.cluster, self.stack.clusters.as_slice()) {
+            ([], Some(cluster), _) => Ok(vec![cluster.clone()]),
+            ([], None, []) => {
+                Err(anyhow!("no cluster is named")).hint("name one, or export WINDLASS_CLUSTERS")
+            }
+            ([], None, all) => Ok(all.to_vec()),
+            (typed, ..) => Ok(typed.iter().map(ClusterName::new).collect()),
+        }
     }
 
     /// The cluster of the flag `--cluster`.

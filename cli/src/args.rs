@@ -89,10 +89,11 @@ pub(crate) enum Command {
         /// `cluster/service`, or `service`
         service: String,
     },
-    /// Ring a service's doorbell by hand: the function looks at it now
+    /// Ring a doorbell by hand: a service's, or with --cluster alone a cluster's; the function looks at it now
     Ring {
         /// `cluster/service`, or `service`
-        service: String,
+        #[arg(required_unless_present = "cluster")]
+        service: Option<String>,
         /// Why; kept in the history
         #[arg(long, required_if_eq("force", "true"))]
         reason: Option<String>,
@@ -100,6 +101,45 @@ pub(crate) enum Command {
         /// alarms; who and why stands in the release
         #[arg(long)]
         force: bool,
+    },
+    /// Show clusters' instances and what is on them; what waits, what would come or go, and why
+    Capacity {
+        /// Clusters by their short names [default: the stack's]
+        #[arg(value_name = "CLUSTER")]
+        clusters: Vec<String>,
+    },
+    /// Set a service's number of tasks, within the limits of its `scaling`; the instances follow
+    Scale {
+        /// `cluster/service`, or `service`
+        service: String,
+        /// How many tasks
+        tasks: u32,
+        /// Why; kept in the history
+        #[arg(long)]
+        reason: String,
+    },
+    /// Empty an instance: its tasks move to others, and nothing starts on it
+    Drain {
+        /// EC2's id (or its beginning), or ECS's ARN (or its end)
+        instance: String,
+        /// Terminate it once it is empty; its group brings another one
+        #[arg(long, conflicts_with = "undo")]
+        replace: bool,
+        /// Let it take tasks again
+        #[arg(long)]
+        undo: bool,
+        /// Why; kept in the history
+        #[arg(long)]
+        reason: String,
+    },
+    /// Replace all instances of a cluster, a few at a time: for a new AMI or launch template
+    Rotate {
+        /// The cluster's short name [default: the stack's first]
+        #[arg(value_name = "CLUSTER")]
+        name: Option<String>,
+        /// Why; kept in the history
+        #[arg(long)]
+        reason: String,
     },
     /// Hold a service: nothing is rolled out until `resume`
     Hold {

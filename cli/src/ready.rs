@@ -1,4 +1,4 @@
-//! The embedded AWS, ready: a cluster with two instances, a load balancer with a listener,
+//! The embedded AWS, ready: a cluster on an Auto Scaling group of two instances, a load balancer with a listener,
 //! the stack of `template.yaml`, and the functions' real binaries.
 //!
 //! What `windlass local` and `windlass demo` both stand on. It knows how an account is set
@@ -18,7 +18,7 @@ use windlass_sim::{Config, ServiceId, Time};
 
 use crate::failure::Result;
 
-pub(crate) use world::CLUSTER;
+pub(crate) use world::{CLUSTER, GROUP};
 
 /// What it is started with.
 #[derive(Debug, Clone)]
@@ -39,12 +39,14 @@ pub(crate) struct Ready {
     pub(crate) local: Local,
     /// The deploy function's name.
     pub(crate) function: String,
+    /// The scale function's name.
+    scale: String,
 }
 
 impl Ready {
     /// Starts it.
     pub(crate) async fn start(start: Start) -> Result<Self> {
-        let world = Config { start: now(), ..Config::default() };
+        let world = Config { start: before(), ..Config::default() };
         let function = world::function_name(&world, world::DEPLOY)?;
         let verify = world::function_name(&world, world::VERIFY)?;
         let scale = world::function_name(&world, world::SCALE)?;
@@ -57,13 +59,13 @@ impl Ready {
             functions: vec![
                 FunctionProcess::new(&function, binary::of("deploy")?),
                 FunctionProcess::new(verify, binary::of("verify")?),
-                FunctionProcess::new(scale, binary::of("scale")?),
+                FunctionProcess::new(&scale, binary::of("scale")?),
                 FunctionProcess::new(drain, binary::of("drain")?),
             ],
             world,
         };
         let local = Local::start_with(config, world::prepare).await.context("starting the embedded AWS")?;
-        Ok(Self { local, function })
+        Ok(Self { local, function, scale })
     }
 
     /// One AWS call, as a person's.
@@ -74,9 +76,10 @@ impl Ready {
     /// What a shell, an SDK and the `windlass` command need to find it.
     pub(crate) fn variables(&self) -> BTreeMap<String, String> {
         let (region, stack) = self.local.with(|world| {
-            let function = world.lambda.function(&self.function);
-            let variables = function.map(|function| function.environment.clone()).unwrap_or_default();
-            (world.config.region.clone(), variables)
+            // Of each function what a person needs, too: the scale function has the prices.
+            let environment = |name: &str| world.lambda.function(name).map(|it| it.environment.clone());
+            let all = [&self.function, &self.scale].into_iter().filter_map(|name| environment(name));
+            (world.config.region.clone(), all.flatten().collect::<BTreeMap<_, _>>())
         });
         let ours = stack.into_iter().filter(|(name, value)| is_for_people(name) && !value.is_empty());
         let mut variables: BTreeMap<String, String> = ours.collect();
@@ -100,8 +103,9 @@ fn is_for_people(name: &str) -> bool {
     name.starts_with("WINDLASS_") && name != "WINDLASS_TIMEOUT_SECS"
 }
 
-/// The world's clock starts at the real time: its dates then read as today's.
-fn now() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+/// The world is made so long ago that its clock then starts at the real time: its dates read as today's.
+fn before() -> Time {
+    let since =
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().saturating_sub(world::BEFORE);
     Time(u64::try_from(since.as_millis()).unwrap_or(0))
 }

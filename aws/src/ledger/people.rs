@@ -7,11 +7,11 @@
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use serde::Serialize;
-use windlass_shared::id::{ImageDigest, ServiceKey};
+use windlass_shared::id::{ClusterName, ImageDigest, ServiceKey};
 use windlass_shared::ledger::{Answer, Hold, Order, RollbackOrder, Verdict};
 
 use super::item::json;
-use super::{Ledger, LedgerError};
+use super::{Ledger, LedgerError, RowKey};
 use crate::error::Failure;
 
 impl Ledger {
@@ -41,9 +41,14 @@ impl Ledger {
         self.set(key, "verdict", verdict, "writing the verdict on").await
     }
 
-    async fn set<T: Serialize>(
+    /// Orders that every instance of the cluster is replaced, a few at a time.
+    pub async fn order_rotation(&self, cluster: &ClusterName, order: &Order) -> Result<(), LedgerError> {
+        self.set(cluster, "rotate", order, "ordering the rotation of").await
+    }
+
+    async fn set<K: RowKey, T: Serialize>(
         &self,
-        key: &ServiceKey,
+        key: &K,
         attribute: &str,
         value: &T,
         doing: &str,

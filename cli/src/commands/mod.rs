@@ -1,12 +1,15 @@
 //! One file for each command.
 
 mod apply;
+mod bars;
+pub(crate) mod capacity;
 mod circle;
 mod event;
 mod explain;
 mod files;
 mod history;
 mod images;
+mod instances;
 pub(crate) mod local;
 mod look;
 mod people;
@@ -52,11 +55,35 @@ async fn with_account(command: Command, account: &Account, output: Output) -> Re
         Command::Status { services } => status::status(account, &services, output).await,
         Command::History { service, limit } => history::history(account, &service, limit, output).await,
         Command::Explain { service } => explain::explain(account, &service, output).await,
-        Command::Ring { service, reason, force: false } => {
+        Command::Ring { service: None, reason, force: _ } => {
+            let cluster = account.cluster_or_default(None)?;
+            instances::ring(account, &cluster, reason, output).await
+        }
+        Command::Ring { service: Some(service), reason, force: false } => {
             people::ring(account, &service, reason, output).await
         }
-        Command::Ring { service, reason, force: true } => {
+        Command::Ring { service: Some(service), reason, force: true } => {
             stop::force(account, &service, reason.unwrap_or_default(), output).await
+        }
+        Command::Capacity { clusters } => {
+            let clusters = account.clusters(&clusters)?;
+            Box::pin(capacity::capacity(account, &clusters, output)).await
+        }
+        Command::Scale { service, tasks, reason } => {
+            Box::pin(instances::scale(account, &service, tasks, reason, output)).await
+        }
+        Command::Drain { instance, replace, undo, reason } => {
+            let manner = match (replace, undo) {
+                (true, _) => instances::Manner::Replace,
+                (false, true) => instances::Manner::TakeBack,
+                (false, false) => instances::Manner::Keep,
+            };
+            let cluster = account.cluster_or_default(None)?;
+            Box::pin(instances::drain(account, &cluster, &instance, manner, reason, output)).await
+        }
+        Command::Rotate { name, reason } => {
+            let cluster = account.cluster_or_default(name)?;
+            instances::rotate(account, &cluster, reason, output).await
         }
         Command::Stop { everywhere, reason } => stop::stop(account, everywhere, reason, output).await,
         Command::Start { everywhere } => stop::start(account, everywhere, output).await,

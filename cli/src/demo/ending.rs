@@ -8,6 +8,7 @@ use serde_json::json;
 use windlass_shared::ledger::Outcome;
 use windlass_sim::door::tcp::traffic::Summary;
 
+use super::capacity::Followed;
 use super::follow::Release;
 use crate::exit::Exit;
 use crate::failure::Result;
@@ -59,15 +60,15 @@ fn is_rejected(release: &Release) -> bool {
 pub(crate) struct Ending {
     releases: Vec<Release>,
     streams: Vec<Stream>,
-    speed: f64,
-    real: Duration,
+    followed: Followed,
     problems: Vec<String>,
 }
 
 impl Ending {
-    pub(crate) fn new(releases: Vec<Release>, streams: Vec<Stream>, speed: f64, real: Duration) -> Self {
-        let problems = problems(&releases, &streams);
-        Self { releases, streams, speed, real, problems }
+    pub(crate) fn new(releases: Vec<Release>, streams: Vec<Stream>, followed: Followed) -> Self {
+        let mut problems = problems(&releases, &streams);
+        problems.extend(followed.problems());
+        Self { releases, streams, followed, problems }
     }
 
     /// 1 if a request failed or a rollout ended otherwise than it must.
@@ -76,17 +77,18 @@ impl Ending {
     }
 
     /// The table, or one JSON object.
-    pub(crate) fn print(&self, output: Output) -> Result<()> {
+    pub(crate) fn print(&self, output: Output, speed: f64, real: Duration) -> Result<()> {
         let value = json!({
             "ok": self.problems.is_empty(),
             "requests": { "sent": self.sent(), "failed": self.failed(), "own_errors": self.own_errors() },
             "releases": self.releases,
             "traffic": self.streams,
             "problems": self.problems,
-            "speed": self.speed,
-            "real_secs": self.real.as_secs_f64(),
+            "capacity": self.followed,
+            "speed": speed,
+            "real_secs": real.as_secs_f64(),
         });
-        output.data(&value, || self.text())
+        output.data(&value, || self.text(real))
     }
 
     fn sent(&self) -> u64 {
@@ -101,7 +103,7 @@ impl Ending {
         self.streams.iter().map(|stream| stream.own_errors(&self.releases)).sum()
     }
 
-    fn text(&self) -> String {
+    fn text(&self, real: Duration) -> String {
         let rows: Vec<_> = self.releases.iter().map(row).collect();
         let releases = table(&["RELEASE", "ENDED", "PUSH → LIVE", "REAL", "WHY"], &rows);
         let streams = self.streams.iter().map(|stream| {
@@ -119,7 +121,7 @@ impl Ending {
             &["REQUESTS TO", "SENT", "FAILED", "OF REJECTED CANARIES", "SLOWEST"],
             &streams.collect::<Vec<_>>(),
         );
-        let real = self.real.as_secs_f64();
+        let real = real.as_secs_f64();
         let verdict = match self.problems.as_slice() {
             [] => paint(
                 GOOD,
@@ -131,7 +133,8 @@ impl Ending {
             ),
             problems => problems.iter().map(|problem| paint(BAD, problem)).collect::<Vec<_>>().join("\n"),
         };
-        format!("\n{releases}\n\n{streams}\n\n{verdict}")
+        let followed = self.followed.words();
+        format!("\n{releases}\n\n{streams}\n\n{followed}\n\n{verdict}")
     }
 }
 

@@ -6,12 +6,14 @@
 //! | [`image`] | an image, pushed as every client pushes: over the registry's own protocol |
 //! | [`follow`] | one release on its way: event → pass → plan → rollout → live |
 //! | [`share`] | how much of the traffic a canary carried, and what it did with it |
+//! | [`capacity`] | load rises and falls: tasks and instances follow |
 //! | [`show`] | lines as they happen, and a live one below them on a terminal |
 //! | [`ending`] | the table, the JSON, and whether all was as it must be |
 //!
 //! It looks at the world as a person would: at the ledger, at ECS, and with requests to
 //! the load balancer. Nothing here helps the functions.
 
+mod capacity;
 mod ending;
 mod follow;
 mod image;
@@ -100,9 +102,8 @@ pub(crate) async fn demo(args: &Demo, output: Output) -> Result<Exit> {
     };
     stage.show.clear();
     let exit = match told {
-        Ok((releases, streams)) => {
-            let ending = Ending::new(releases, streams, args.speed, began.elapsed());
-            ending.print(output)?;
+        Ok(ending) => {
+            ending.print(output, args.speed, began.elapsed())?;
             if args.keep {
                 keep(&stage).await?;
             }
@@ -121,7 +122,7 @@ async fn end(stage: Stage, failure: Option<Failure>) -> Failure {
 }
 
 /// The story.
-async fn tell(stage: &Stage) -> Result<(Vec<Release>, Vec<Stream>)> {
+async fn tell(stage: &Stage) -> Result<Ending> {
     let url = stage.ready.local.alb_url();
     introduce(stage);
     let shop = ServiceKey::new(CLUSTER, "shop");
@@ -157,7 +158,7 @@ async fn tell(stage: &Stage) -> Result<(Vec<Release>, Vec<Stream>)> {
     shared(stage);
     tokio::time::sleep(STEADY).await;
 
-    let good = Image::new("shop", "1.1.0");
+    let good = Image::new("shop", "1.1.0").label("sim.capacity_rps", "100");
     let words = "a new version of `shop`, under traffic";
     let before = push(stage, &shop, good, "/", words, Outcome::Live).await?;
     let crashing = Image::new("shop", "1.2.0").label("sim.crash_secs", "0.5").label("sim.crash_code", "78");
@@ -177,11 +178,13 @@ async fn tell(stage: &Stage) -> Result<(Vec<Release>, Vec<Stream>)> {
     releases.extend([before, crashed, shown, rejected, back]);
     tokio::time::sleep(STEADY).await;
 
+    let followed = capacity::follows(stage, &shop).await?;
+
     let streams = vec![
         Stream::new(shop.to_string(), shop_traffic.stop().await),
         Stream::new(admin.to_string(), admin_traffic.stop().await),
     ];
-    Ok((releases, streams))
+    Ok(Ending::new(releases, streams, followed))
 }
 
 /// Writes the spec, and waits for the pass that its event wakes.

@@ -54,6 +54,14 @@ impl Show {
         self.entry(BAD, what, words, secs);
     }
 
+    /// Lines as they are, apart from the others.
+    pub(crate) fn block(&self, lines: &[String]) {
+        self.print("");
+        for line in lines.iter().flat_map(|lines| lines.split('\n')) {
+            self.print(line);
+        }
+    }
+
     /// How far something is: the live line.
     pub(crate) fn progress(&self, what: &str, words: &str, secs: f64) {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);

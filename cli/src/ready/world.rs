@@ -1,13 +1,14 @@
 //! The account as a team has it before Windlass comes, and the stack in it. All of it is
 //! made by AWS's own calls, but for what stands for EC2.
 
-use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use windlass_sim::call::Caller;
 use windlass_sim::door::tcp::Origin;
-use windlass_sim::ecs::{InstanceSpec, add_instance};
 use windlass_sim::elb::listener_on;
 use windlass_sim::template::{StackConfig, install};
 use windlass_sim::{Call, Config, ServiceId, World};
@@ -21,13 +22,19 @@ pub(super) const SCALE: &str = "ScaleFunction";
 pub(super) const DRAIN: &str = "DrainFunction";
 /// The cluster's name.
 pub(crate) const CLUSTER: &str = "main";
+/// Of the load balancer and of the instances, a zone each.
+const SUBNETS: [&str; 2] = ["subnet-0a1a1a1a", "subnet-0b2b2b2b"];
 /// The load balancer's name.
 const LOAD_BALANCER: &str = "main";
-/// The instances: id and availability zone. A t3.medium each.
-const INSTANCES: [(&str, &str); 2] =
-    [("i-0a10000000000001a", "eu-central-1a"), ("i-0b20000000000002b", "eu-central-1b")];
-const CPU: u32 = 2048;
-const MEMORY: u32 = 3884;
+/// The Auto Scaling group that it runs on.
+pub(crate) const GROUP: &str = "nodes";
+/// What comes of it, and how many at least and at most.
+const TYPE: &str = "t3.medium";
+const SIZES: (u32, u32) = (2, 6);
+/// What an hour of one costs on demand in eu-central-1, as the parameter InstancePrices takes it.
+const PRICES: &str = "t3.medium=0.048";
+/// Longer than an instance takes from its launch to its first task.
+pub(super) const BEFORE: Duration = Duration::from_mins(5);
 
 /// The name that the stack gives one of its functions.
 pub(super) fn function_name(config: &Config, logical: &str) -> anyhow::Result<String> {
@@ -55,27 +62,34 @@ fn stack(listener: &str) -> StackConfig {
         .with("LabelClusters", CLUSTER)
         .with("LabelPathPrefixes", "/")
         .with("LabelHosts", "*")
+        .with("InstancePrices", PRICES)
 }
 
+/// The cluster on its Auto Scaling group, and the time that its first instances take to come.
 fn make_cluster(world: &mut World) -> anyhow::Result<()> {
     call(world, ServiceId::Ecs, "CreateCluster", json!({ "clusterName": CLUSTER }))?;
-    for (id, az) in INSTANCES {
-        let instance = InstanceSpec {
-            cluster: CLUSTER.to_owned(),
-            instance_id: id.to_owned(),
-            az: az.to_owned(),
-            architecture: "amd64".to_owned(),
-            cpu: CPU,
-            memory: MEMORY,
-            attributes: BTreeMap::new(),
-        };
-        add_instance(world, instance).map_err(|error| anyhow!("adding {id}: {}", error.message))?;
-    }
+    let script = format!("#!/bin/bash\necho ECS_CLUSTER={CLUSTER} >> /etc/ecs/ecs.config\n");
+    let data = json!({ "InstanceType": TYPE, "ImageId": "ami-ecs", "UserData": STANDARD.encode(script) });
+    let template = json!({ "LaunchTemplateName": GROUP, "LaunchTemplateData": data });
+    call(world, ServiceId::Ec2, "CreateLaunchTemplate", template)?;
+    let tag = |key: &str, value: &str| {
+        json!({ "Key": key, "Value": value, "PropagateAtLaunch": false,
+            "ResourceId": GROUP, "ResourceType": "auto-scaling-group" })
+    };
+    let (min, max) = SIZES;
+    let group = json!({
+        "AutoScalingGroupName": GROUP, "MinSize": min, "MaxSize": max, "DesiredCapacity": min,
+        "VPCZoneIdentifier": SUBNETS.join(","),
+        "Tags": [tag("windlass:cluster", CLUSTER), tag("windlass:instance-type", TYPE)],
+        "LaunchTemplate": { "LaunchTemplateName": GROUP, "Version": "$Latest" },
+    });
+    call(world, ServiceId::AutoScaling, "CreateAutoScalingGroup", group)?;
+    world.advance(world.now() + BEFORE);
     Ok(())
 }
 
 fn make_load_balancer(world: &mut World) -> anyhow::Result<()> {
-    let input = json!({ "Name": LOAD_BALANCER, "Subnets": ["subnet-0a1a1a1a", "subnet-0b2b2b2b"] });
+    let input = json!({ "Name": LOAD_BALANCER, "Subnets": SUBNETS });
     let made = call(world, ServiceId::ElasticLoadBalancing, "CreateLoadBalancer", input)?;
     let nothing =
         json!({ "StatusCode": "404", "ContentType": "text/plain", "MessageBody": "nothing is here yet\n" });

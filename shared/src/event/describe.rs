@@ -115,6 +115,12 @@ impl Incoming {
                 after(" by ", it.by.as_ref()),
                 after(": ", it.reason.as_ref())
             ),
+            Event::ClusterDoorbell(it) => format!(
+                "doorbell of the cluster {}{}{}",
+                it.cluster,
+                after(" by ", it.by.as_ref()),
+                after(": ", it.reason.as_ref())
+            ),
             Event::Unknown { source, detail_type } => format!("`{detail_type}` from {source}"),
         }
     }

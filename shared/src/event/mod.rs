@@ -56,7 +56,7 @@ pub use ecs::{
 pub use envelope::Envelope;
 pub use lifecycle_hook::{ExecutionDetails, HookReply, HookStatus, LifecycleHook};
 pub use malformed::{Malformed, Problem};
-pub use own::Doorbell;
+pub use own::{ClusterDoorbell, Doorbell};
 pub use read::read;
 pub use rings::{Function, Rings, Silence, doorbells};
 pub use ssm::{PARAMETER_PREFIX, ParameterChange, ParameterOperation};
@@ -122,6 +122,8 @@ pub enum Event {
     Schedule,
     /// `Windlass Doorbell`: rung by hand.
     Doorbell(Doorbell),
+    /// `Windlass Cluster Doorbell`: a cluster's, rung by hand or by a rollout that needs room.
+    ClusterDoorbell(ClusterDoorbell),
     /// `Windlass Verdict Wanted`: a pass asks for the verdict on its canary.
     VerdictWanted(Box<VerdictWanted>),
     /// An event of a kind that Windlass does not use.

@@ -33,3 +33,24 @@ impl Doorbell {
         ServiceKey { cluster: self.cluster.clone(), service: self.service.clone() }
     }
 }
+
+/// The detail of a `Windlass Cluster Doorbell`: look at this cluster's capacity now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterDoorbell {
+    /// The cluster's short name.
+    #[serde(deserialize_with = "edge::cluster")]
+    pub cluster: ClusterName,
+    /// Why, in the person's words, or the pass's.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Who.
+    #[serde(default)]
+    pub by: Option<Actor>,
+}
+
+impl ClusterDoorbell {
+    /// The event's `source`.
+    pub const SOURCE: &str = Doorbell::SOURCE;
+    /// The event's `detail-type`.
+    pub const DETAIL_TYPE: &str = "Windlass Cluster Doorbell";
+}

@@ -12,7 +12,7 @@ use super::autoscaling::ActivityDetail;
 use super::edge::{Anything, Shape};
 use super::envelope::Envelope;
 use super::malformed::{Malformed, Problem};
-use super::own::Doorbell;
+use super::own::{ClusterDoorbell, Doorbell};
 use super::{Event, Incoming, unknown};
 use crate::deploy::plan::VerdictWanted;
 
@@ -119,6 +119,7 @@ fn from_event_bridge(bytes: &[u8], source: &str, detail_type: &str) -> Result<In
         // From a rule's schedule, and from EventBridge Scheduler (whose detail is a text).
         ("aws.events" | "aws.scheduler", "Scheduled Event") => typed(bytes, |Anything| Event::Schedule),
         (Doorbell::SOURCE, Doorbell::DETAIL_TYPE) => typed(bytes, Event::Doorbell),
+        (ClusterDoorbell::SOURCE, ClusterDoorbell::DETAIL_TYPE) => typed(bytes, Event::ClusterDoorbell),
         (VerdictWanted::SOURCE, VerdictWanted::DETAIL_TYPE) => boxed(bytes, Event::VerdictWanted),
         _ => typed(bytes, |Anything| Event::Unknown {
             source: source.to_owned(),

@@ -158,7 +158,9 @@ fn rings(incoming: &Incoming) -> Result<Rings, Silence> {
         Event::Schedule => Ok(Rings::Sweep),
         Event::Doorbell(bell) => Ok(Rings::Service(bell.key())),
         Event::LifecycleHook(_) | Event::VerdictWanted(_) => Err(Silence::ForAnother(Function::Verify)),
-        Event::Alarm(_) | Event::AlarmAction(_) => Err(Silence::ForAnother(Function::Scale)),
+        Event::Alarm(_) | Event::AlarmAction(_) | Event::ClusterDoorbell(_) => {
+            Err(Silence::ForAnother(Function::Scale))
+        }
         Event::EcsContainerInstance(_)
         | Event::AutoScalingLifecycle(_)
         | Event::AutoScalingActivity(_)

@@ -92,6 +92,7 @@ fn words_of(event: &Event) -> Vec<(&'static str, &dyn Word)> {
         Event::Rebalance(_)
         | Event::Schedule
         | Event::Doorbell(_)
+        | Event::ClusterDoorbell(_)
         | Event::VerdictWanted(_)
         | Event::Unknown { .. } => Vec::new(),
     }

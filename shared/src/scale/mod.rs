@@ -11,6 +11,7 @@
 //! | `machines` | what an instance type has, where none was seen |
 //! | [`plan`] | the steps, and the row's next state |
 //! | [`report`] | what was not done, and why |
+//! | [`picture`] | the cluster as people see it |
 //! | [`check`] | the plan against the invariants, by code that does not know how it was made |
 //! | [`record`] | what is left in the ledger |
 //! | [`rings`] | which event asks to look at which cluster |
@@ -22,6 +23,7 @@ pub mod demand;
 pub mod facts;
 mod instances;
 mod machines;
+pub mod picture;
 pub mod plan;
 pub mod planner;
 pub mod record;
@@ -36,6 +38,7 @@ mod tests;
 
 pub use check::check;
 pub use facts::CapacityFacts;
+pub use picture::{Picture, picture};
 pub use plan::{CapacityPlan, Step};
 pub use planner::plan;
 pub use report::{InstanceNote, Note, ServiceNote};

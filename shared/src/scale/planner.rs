@@ -94,7 +94,7 @@ fn is_stopped(facts: &CapacityFacts) -> bool {
 }
 
 /// The numbers of tasks that this pass sets.
-fn desired(steps: &[Step]) -> BTreeMap<ServiceName, u32> {
+pub(super) fn desired(steps: &[Step]) -> BTreeMap<ServiceName, u32> {
     let each = steps.iter().filter_map(|step| match step {
         Step::SetDesired { service, to, .. } => Some((service.clone(), *to)),
         _ => None,

@@ -41,6 +41,7 @@ pub fn doorbells(incoming: &Incoming) -> Rings {
         Event::Alarm(alarm) => of_alarm(&alarm.name, alarm),
         Event::AlarmAction(call) => of_alarm(&call.alarm.name, &call.alarm),
         Event::EcsServiceAction(action) => Rings::Cluster(action.cluster.clone()),
+        Event::ClusterDoorbell(bell) => Rings::Cluster(bell.cluster.clone()),
         Event::EcsContainerInstance(instance) => Rings::Cluster(instance.cluster.clone()),
         Event::AutoScalingActivity(_) | Event::Schedule => Rings::Every,
         Event::ParameterChange(change) => of_parameter(change.name.as_str()),

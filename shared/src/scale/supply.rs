@@ -24,7 +24,7 @@ pub const TAG: &str = "windlass:cluster";
 pub const TYPE_TAG: &str = "windlass:instance-type";
 /// The attributes that ECS's agent sets.
 const ZONE: &str = "ecs.availability-zone";
-const TYPE: &str = "ecs.instance-type";
+pub(super) const TYPE: &str = "ecs.instance-type";
 /// Of an instance whose interface is trunked.
 const TRUNK: &str = "ecs.awsvpc-trunk-id";
 /// Ports that the agent, Docker and SSH have on every instance.

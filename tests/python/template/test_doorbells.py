@@ -47,6 +47,7 @@ RINGS_SCALE = {
     "ecs-service-action-placement-failure-fargate.json": ["TaskNotPlaced"],
     "ssm-parameter-store-change-spec-delete-RECONSTRUCTED.json": ["SpecChanged"],
     "ssm-parameter-store-change-spec-update-RECONSTRUCTED.json": ["SpecChanged"],
+    "windlass-cluster-doorbell.json": ["RungByHand"],
 }
 # Those that ring drain: what leaves, and what no longer is on it.
 RINGS_DRAIN = {

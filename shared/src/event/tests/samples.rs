@@ -81,6 +81,7 @@ fn there_is_a_sample_of_every_kind() {
         "alarm_action",
         "auto_scaling_activity",
         "auto_scaling_lifecycle",
+        "cluster_doorbell",
         "doorbell",
         "ecr_image_action",
         "ecr_referrer_action",
@@ -123,4 +124,9 @@ fn a_doorbells_detail_is_written_as_it_is_read() {
         panic!("a doorbell")
     };
     assert_eq!(serde_json::to_value(&bell).unwrap(), sample("windlass-doorbell")["detail"]);
+    let Event::ClusterDoorbell(bell) = super::read_json(&sample("windlass-cluster-doorbell")).unwrap().event
+    else {
+        panic!("a cluster's doorbell")
+    };
+    assert_eq!(serde_json::to_value(&bell).unwrap(), sample("windlass-cluster-doorbell")["detail"]);
 }

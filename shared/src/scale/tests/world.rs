@@ -262,7 +262,7 @@ impl World {
     }
 }
 
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     let price = Price { on_demand: UsdPerHour::micros(100_000), spot: None };
     Settings {
         region: "eu-central-1".into(),
