@@ -120,7 +120,11 @@ fn heading(cluster: &ClusterName, picture: &Picture) -> String {
     };
     let cents = picture.cents_a_month;
     let priced = picture.instances.len() > picture.unpriced as usize;
-    let cost = if priced { format!(", ${}.{:02} a month", cents / 100, cents % 100) } else { String::new() };
+    let cost = if priced {
+        format!(", ${}.{:02} a month on demand", cents / 100, cents % 100)
+    } else {
+        String::new()
+    };
     let unpriced = match (priced, picture.unpriced) {
         (true, 1..) => format!(" and {} without a price", picture.unpriced),
         _ => String::new(),

@@ -9,7 +9,7 @@ use windlass_shared::id::{ClusterName, ServiceKey};
 use windlass_shared::spec;
 use windlass_sim::ecs::view;
 use windlass_sim::load::{self, Onto, Profile};
-use windlass_sim::{ServiceId, Time, World, autoscaling};
+use windlass_sim::{ServiceId, Time, World, autoscaling, ec2};
 
 use super::{SHOP_WITH_CANARY, Stage, apply};
 use crate::commands::capacity::ClusterLook;
@@ -45,6 +45,8 @@ pub(crate) struct Followed {
     needed: usize,
     /// Simulated seconds from the rise to the last task.
     out_secs: Option<f64>,
+    /// Simulated seconds from a spot interruption until all was as before on another instance.
+    replaced_secs: Option<f64>,
     /// Instances at the end.
     instances_after: usize,
     /// Simulated seconds from the fall to the last instance gone.
@@ -64,6 +66,9 @@ impl Followed {
         if self.instances != self.needed {
             problems.push(format!("capacity: {} instances, and {} are needed", self.instances, self.needed));
         }
+        if self.replaced_secs.is_none() {
+            problems.push("capacity: what was on the spot instance did not come elsewhere".to_owned());
+        }
         if self.in_secs.is_none() {
             problems.push(format!("capacity: {} instances stayed", self.instances_after));
         }
@@ -77,10 +82,12 @@ impl Followed {
     pub(crate) fn words(&self) -> String {
         let secs = |secs: Option<f64>| secs.map_or_else(|| "never".to_owned(), |secs| format!("{secs:.0} s"));
         format!(
-            "Load up: {} tasks on {} instances (fewer have not the room) after {}; down: {} instances after {}.",
+            "Load up: {} tasks on {} instances (fewer have not the room) after {}; a spot \
+             instance taken: replaced after {}; down: {} instances after {}.",
             self.tasks,
             self.instances,
             secs(self.out_secs),
+            secs(self.replaced_secs),
             self.instances_after,
             secs(self.in_secs)
         )
@@ -101,6 +108,8 @@ pub(super) async fn follows(stage: &Stage, shop: &ServiceKey) -> Result<Followed
     let high = Seen::of(stage);
     show(stage).await?;
 
+    let taken_secs = spot(stage).await?;
+
     stage.show.heading("load falls: tasks go, an instance is emptied, and only then removed");
     let fall = now(stage);
     set_load(stage, LITTLE);
@@ -115,11 +124,34 @@ pub(super) async fn follows(stage: &Stage, shop: &ServiceKey) -> Result<Followed
         instances: high.instances,
         needed: high.needed,
         out_secs,
+        replaced_secs: taken_secs,
         instances_after: Seen::of(stage).instances,
         in_secs,
         requests: totals.offered,
         failed: totals.failed(),
     })
+}
+
+/// EC2 takes the spot instance back, two minutes after it said so.
+async fn spot(stage: &Stage) -> Result<Option<f64>> {
+    let local = &stage.ready.local;
+    let machines = local.with(|world| ec2::machines(world));
+    let Some(spot) = machines.into_iter().find(|it| it.spot && it.state == "running") else {
+        return Ok(None);
+    };
+    let id = spot.instance_id;
+    stage.show.heading(&format!(
+        "EC2 takes the spot instance {id} back in two minutes: its tasks go elsewhere first"
+    ));
+    let since = now(stage);
+    local.with(|world| ec2::interrupt_spot(world, &id));
+    let is_gone = || local.with(|world| view::instances(world).iter().all(|it| it.instance_id != id));
+    let secs = until(stage, since, |seen| {
+        seen.running == TASKS && seen.launching == 0 && seen.leaving == 0 && seen.instances == 3 && is_gone()
+    });
+    let secs = secs.await;
+    show(stage).await?;
+    Ok(secs)
 }
 
 /// The alarm, the application's rule, and the cluster's patience.

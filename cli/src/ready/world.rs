@@ -28,11 +28,12 @@ const SUBNETS: [&str; 2] = ["subnet-0a1a1a1a", "subnet-0b2b2b2b"];
 const LOAD_BALANCER: &str = "main";
 /// The Auto Scaling group that it runs on.
 pub(crate) const GROUP: &str = "nodes";
-/// What comes of it, and how many at least and at most.
+/// What comes of it, and how many at least and at most: the least on demand, the rest as spot instances.
 const TYPE: &str = "t3.medium";
 const SIZES: (u32, u32) = (2, 6);
-/// What an hour of one costs on demand in eu-central-1, as the parameter InstancePrices takes it.
-const PRICES: &str = "t3.medium=0.048";
+/// What an hour of one costs on demand in eu-central-1, and about what as a spot instance, as the parameter
+/// InstancePrices takes it.
+const PRICES: &str = "t3.medium=0.048/0.0144";
 /// Longer than an instance takes from its launch to its first task.
 pub(super) const BEFORE: Duration = Duration::from_mins(5);
 
@@ -81,7 +82,14 @@ fn make_cluster(world: &mut World) -> anyhow::Result<()> {
         "AutoScalingGroupName": GROUP, "MinSize": min, "MaxSize": max, "DesiredCapacity": min,
         "VPCZoneIdentifier": SUBNETS.join(","),
         "Tags": [tag("windlass:cluster", CLUSTER), tag("windlass:instance-type", TYPE)],
-        "LaunchTemplate": { "LaunchTemplateName": GROUP, "Version": "$Latest" },
+        "MixedInstancesPolicy": {
+            "LaunchTemplate": {
+                "LaunchTemplateSpecification": { "LaunchTemplateName": GROUP, "Version": "$Latest" },
+            },
+            "InstancesDistribution": {
+                "OnDemandBaseCapacity": min, "OnDemandPercentageAboveBaseCapacity": 0,
+            },
+        },
     });
     call(world, ServiceId::AutoScaling, "CreateAutoScalingGroup", group)?;
     world.advance(world.now() + BEFORE);

@@ -59,8 +59,22 @@ impl Local {
 
     /// Ends it as a shell does, and gives its exit code.
     pub(crate) fn end(mut self) -> i32 {
+        self.terminate();
+        self.child.wait().unwrap().code().unwrap()
+    }
+
+    fn terminate(&self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        self.child.wait().unwrap().code().unwrap()
+    }
+}
+
+/// A test that fails leaves nothing running either.
+impl Drop for Local {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.terminate();
+            let _ = self.child.wait();
+        }
     }
 }
