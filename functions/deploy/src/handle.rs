@@ -12,7 +12,7 @@ use windlass_shared::names;
 use windlass_aws::Invocation;
 
 use crate::app::App;
-use crate::pass::{self, PassEnd, PassError, Task};
+use crate::pass::{self, PassEnd, PassError, Ring, Task};
 use crate::sweep;
 
 /// Passes side by side: enough to hide their round trips, few enough that 500 services on
@@ -73,7 +73,8 @@ pub async fn handle(app: &App, payload: &Value, invocation: &Invocation) -> Resu
         Rings::Service(key) => {
             // ECS tells of every service in the account; a spec or a person means this one.
             let only_known = incoming.envelope.as_ref().is_some_and(|envelope| envelope.source == "aws.ecs");
-            let task = |key| Task { key, cause: cause.clone(), hints: Hints::default(), only_known };
+            let ring = if only_known { Ring::OnlyKnown } else { Ring::Always };
+            let task = |key| Task { key, cause: cause.clone(), hints: Hints::default(), ring };
             // What happens to a canary's tasks is of interest to the service that it is of.
             let of = if only_known { names::canary_of(&key) } else { None };
             std::iter::once(key).chain(of).map(task).collect()
@@ -99,7 +100,7 @@ async fn of_repository(
     let followers = app.observer.prefetch(&hints, app.ledger.index_query(&repository)).await;
     let followers =
         followers.map_err(|source| HandleError::Index { repository: repository.clone(), source })?;
-    let task = |key| Task { key, cause: cause.to_owned(), hints: hints.clone(), only_known: false };
+    let task = |key| Task { key, cause: cause.to_owned(), hints: hints.clone(), ring: Ring::Always };
     if !followers.is_empty() {
         return Ok(followers.into_iter().map(task).collect());
     }

@@ -11,8 +11,9 @@ use windlass_aws::observe::route_hint;
 use windlass_aws::{Hints, Lease, LedgerError, Released, RingResult, StateWrite};
 use windlass_shared::deploy::{self, Plan, StepOutcome, Violation, record};
 use windlass_shared::event::Doorbell;
+use windlass_shared::facts::ServiceFacts;
 use windlass_shared::id::{ServiceKey, Timestamp};
-use windlass_shared::ledger::{ServiceRow, ServiceState};
+use windlass_shared::ledger::{Manner, ServiceRow, ServiceState};
 
 use windlass_aws::Invocation;
 
@@ -30,9 +31,20 @@ pub(crate) struct Task {
     pub(crate) key: ServiceKey,
     pub(crate) cause: String,
     pub(crate) hints: Hints,
-    /// Ring only a service that has a row: an event of a service that nobody tracks must
+    pub(crate) ring: Ring,
+}
+
+/// Whether the doorbell is rung at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ring {
+    /// It is.
+    Always,
+    /// Only that of a service that has a row: an event of a service that nobody tracks must
     /// leave no trace.
-    pub(crate) only_known: bool,
+    OnlyKnown,
+    /// Only where a look without the lease finds something to do or to note: what waits, is
+    /// refused or was never settled is swept each minute, and costs no write then.
+    WhereNeeded,
 }
 
 /// How a pass ended.
@@ -84,8 +96,15 @@ pub enum PassError {
 
 /// Makes one pass.
 pub(crate) async fn pass(app: &App, task: &Task, invocation: &Invocation) -> Result<PassEnd, PassError> {
-    if task.only_known && app.ledger.row(&task.key).await?.rung == 0 {
-        return Ok(PassEnd::NotTracked);
+    match task.ring {
+        Ring::OnlyKnown if app.ledger.row(&task.key).await?.rung == 0 => return Ok(PassEnd::NotTracked),
+        Ring::Always | Ring::OnlyKnown => {}
+        Ring::WhereNeeded => {
+            // Boxed: the facts are large.
+            if !Box::pin(is_needed(app, task)).await? {
+                return Ok(PassEnd::Nothing);
+            }
+        }
     }
     if task.hints.digest.is_some() {
         // A push will be rolled out, and waits for the cluster's architectures: two calls deep.
@@ -110,6 +129,24 @@ pub(crate) async fn pass(app: &App, task: &Task, invocation: &Invocation) -> Res
         ring_followers(app, &task.key).await;
     }
     end
+}
+
+/// Whether a pass would do anything, or note anything that the row does not say. What is seen
+/// here is not acted on: the pass looks again, under its lease.
+async fn is_needed(app: &App, task: &Task) -> Result<bool, PassError> {
+    let row = app.ledger.row(&task.key).await?;
+    if row.rung == 0 || row.rung > row.answered {
+        return Ok(true);
+    }
+    let look = Box::pin(look(app, task, &row)).await;
+    let state = record::after(look.intent(&row), &look.plan, &record::Made::default());
+    let changes = &look.plan.ledger;
+    let is_needed = !look.plan.steps.is_empty()
+        || !changes.ended.is_empty()
+        || !changes.quarantine.is_empty()
+        || record::is_news(&row.state, &state);
+    tracing::debug!(service = %task.key, cause = %task.cause, is_needed, "looked");
+    Ok(is_needed)
 }
 
 /// What was settled here, or failed, may be what others wait for. A bell that does not ring costs
@@ -145,8 +182,8 @@ async fn rounds(
             app.ledger.let_go(lease).await?;
             return Ok(PassEnd::OutOfTime);
         }
-        let done = one_round(app, task, lease, row).await?;
-        let goes_round = done.is_stale && round < ROUNDS;
+        let done = Box::pin(one_round(app, task, lease, row)).await?;
+        let goes_round = done.looks_again && round < ROUNDS;
         last = done.end;
         row.state = done.state;
         row.quarantine.extend(done.plan.ledger.quarantine.clone());
@@ -184,11 +221,29 @@ struct Done {
     plan: Plan,
     state: ServiceState,
     is_news: bool,
-    is_stale: bool,
+    /// Another round: the world is not as this one's plan saw it.
+    looks_again: bool,
     refused: Option<String>,
 }
 
-async fn one_round(app: &App, task: &Task, lease: &Lease, row: &ServiceRow) -> Result<Done, PassError> {
+/// What there is, and what is to be done about it.
+struct Look {
+    facts: ServiceFacts,
+    plan: Plan,
+    now: Timestamp,
+}
+
+impl Look {
+    /// The row's state before any step.
+    fn intent(&self, row: &ServiceRow) -> ServiceState {
+        ServiceState {
+            route: route_hint(&self.facts).or(row.state.route.clone()),
+            ..record::intent(&row.state, &self.plan, self.now)
+        }
+    }
+}
+
+async fn look(app: &App, task: &Task, row: &ServiceRow) -> Look {
     let facts = app.observer.service_facts(&task.key, row, &task.hints, &app.stack.settings).await;
     let now = app.clock.now();
     let mut plan = deploy::plan(&facts, row, &app.stack.settings, now);
@@ -196,6 +251,13 @@ async fn one_round(app: &App, task: &Task, lease: &Lease, row: &ServiceRow) -> R
         // It could not be told what is wanted. Of a first push the sweep would not know otherwise.
         plan.repository.clone_from(&task.hints.repository);
     }
+    Look { facts, plan, now }
+}
+
+async fn one_round(app: &App, task: &Task, lease: &Lease, row: &ServiceRow) -> Result<Done, PassError> {
+    let look = Box::pin(look(app, task, row)).await;
+    let intent = look.intent(row);
+    let Look { facts, plan, now } = look;
     let violations = deploy::check(&plan, &facts, row);
     if !violations.is_empty() {
         return Err(PassError::Unsound(violations));
@@ -210,10 +272,6 @@ async fn one_round(app: &App, task: &Task, lease: &Lease, row: &ServiceRow) -> R
         app.ledger.record(&ended).await?;
     }
     follow_index(app, row, &plan).await?;
-    let intent = ServiceState {
-        route: route_hint(&facts).or(row.state.route.clone()),
-        ..record::intent(&row.state, &plan, now)
-    };
     let made = if plan.steps.is_empty() {
         record::Made::default()
     } else {
@@ -275,8 +333,10 @@ fn judge(plan: Plan, made: &record::Made, before: &ServiceState, state: ServiceS
         None if plan.is_not_tracked() => PassEnd::NotTracked,
         None => PassEnd::Nothing,
     };
-    let is_stale = matches!(last, Some(StepOutcome::Stale { .. }));
-    Done { end, plan, state, is_news, is_stale, refused }
+    // The pass that sees the end of Windlass's own canary has not looked at what waited for it.
+    let ends_canary = plan.ledger.ended.iter().any(|release| release.manner == Manner::Canary);
+    let looks_again = matches!(last, Some(StepOutcome::Stale { .. })) || (ends_canary && refused.is_none());
+    Done { end, plan, state, is_news, looks_again, refused }
 }
 
 fn log(task: &Task, done: &Done, began: Timestamp, now: Timestamp) {

@@ -8,7 +8,7 @@ use windlass_shared::id::{ClusterName, ImageDigest, RepositoryName, ServiceKey};
 use windlass_shared::spec;
 
 use crate::app::App;
-use crate::pass::Task;
+use crate::pass::{Ring, Task};
 
 /// A task for each service that is not known to be quiet.
 pub(crate) async fn tasks(app: &App, cause: &str) -> Result<Vec<Task>, SweepFailure> {
@@ -24,7 +24,7 @@ pub(crate) async fn tasks(app: &App, cause: &str) -> Result<Vec<Task>, SweepFail
                 key: glimpse.facts.key.clone(),
                 cause: format!("{cause}: {reason}"),
                 hints: Hints::default(),
-                only_known: false,
+                ring: Ring::WhereNeeded,
             }),
         }
     }
@@ -42,7 +42,7 @@ pub(crate) async fn waiting(
     let keys: Vec<_> = keys.into_iter().filter(|key| key.cluster == *cluster).collect();
     let rows = app.ledger.rows(&keys).await?;
     let waiting = rows.into_iter().filter(|(_, row)| row.state.marks.waiting.is_some());
-    let task = |key| Task { key, cause: cause.to_owned(), hints: Hints::default(), only_known: true };
+    let task = |key| Task { key, cause: cause.to_owned(), hints: Hints::default(), ring: Ring::OnlyKnown };
     Ok(waiting.map(|(key, _)| task(key)).collect())
 }
 

@@ -19,7 +19,7 @@ async fn a_stop_keeps_it_at_its_share_and_start_lets_it_go_on() {
     assert_eq!((stage.weights("shop").1, stage.desired("shop")), (Some(100), (4, 1)));
     let report = stage.report(&key("shop")).await;
     assert!(report.contains("everything is stopped by ann") && report.contains("it stays here"), "{report}");
-    stage.sweeps_write_only_the_ledger().await;
+    stage.sweeps_without_a_write().await;
     stage.start(&StopScope::Everywhere).await;
     stage.until_weight("shop", 500).await;
     stage.until_quiet().await;

@@ -193,6 +193,6 @@ async fn a_route_that_another_rule_answers_is_refused_before_anything_is_made() 
     assert!(report.contains("choose another path or host, or remove that rule"), "{report}");
     assert_eq!(stage.described("shop"), Value::Null);
     assert!(stage.calls().iter().all(|call| !call.is_write() || call.service == ServiceId::DynamoDb));
-    stage.sweeps_write_only_the_ledger().await;
+    stage.sweeps_without_a_write().await;
     stage.watch.verdict();
 }

@@ -23,7 +23,7 @@ async fn a_ringing_alarm_holds_a_push_back_until_it_is_quiet() {
     stage.assert_live("shop", &one);
     let report = stage.report(&key("shop")).await;
     assert!(report.contains("errors rings before the rollout"), "{report}");
-    stage.sweeps_write_only_the_ledger().await;
+    stage.sweeps_without_a_write().await;
     stage.alarm("errors", false);
     stage.run_for(SWEPT).await;
     stage.until_quiet().await;

@@ -134,7 +134,7 @@ async fn a_deleted_image_changes_nothing_that_runs_and_is_explained() {
     let report = stage.report(&key("shop")).await;
     assert!(report.contains("older than") && report.contains("was probably deleted"), "{report}");
     assert!(report.contains("change the spec's policy to that version"), "{report}");
-    stage.sweeps_write_only_the_ledger().await;
+    stage.sweeps_without_a_write().await;
     let three = stage.push("shop", "1.2.0", &version("3"));
     stage.run_for(Duration::from_secs(2)).await;
     stage.until_quiet().await;
@@ -152,7 +152,7 @@ async fn an_image_for_another_architecture_is_refused_with_the_way_to_build_it()
     let report = stage.report(&key("shop")).await;
     assert!(report.contains("is built for arm64, the cluster's instances are amd64"), "{report}");
     assert!(report.contains("docker buildx build --platform linux/amd64"), "{report}");
-    stage.sweeps_write_only_the_ledger().await;
+    stage.sweeps_without_a_write().await;
     let three = stage.push("shop", "latest", &version("3"));
     stage.run_for(Duration::from_secs(2)).await;
     stage.until_quiet().await;

@@ -29,5 +29,6 @@ mod scan;
 mod simulation;
 mod stage;
 mod strategies;
+mod sweeps;
 mod update;
 mod verify;

@@ -115,7 +115,7 @@ async fn rounding_that_permits_no_move_is_refused_with_its_numbers_and_goes_on_w
     let report = stage.report(&key("shop")).await;
     assert!(report.contains("at least 2 and at most 2 of 2 task(s)"), "{report}");
     assert!(report.contains("raise `rollout.max_percent`"), "{report}");
-    stage.sweeps_write_only_the_ledger().await;
+    stage.sweeps_without_a_write().await;
     scale(&stage, 4);
     stage.run_for(Duration::from_mins(2)).await;
     strategies::until_over(&mut stage).await;

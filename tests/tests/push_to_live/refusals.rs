@@ -94,7 +94,7 @@ async fn a_malformed_spec_changes_nothing_and_says_where() {
     stage.assert_live("shop", &one);
     let report = stage.report(&key("shop")).await;
     assert!(report.contains("polisy") && report.contains("policy"), "{report}");
-    stage.sweeps_write_only_the_ledger().await;
+    stage.sweeps_without_a_write().await;
     stage.apply_spec("shop", "image: {repository: shop, policy: latest}");
     stage.run_for(Duration::from_secs(2)).await;
     stage.finish().await;

@@ -77,7 +77,7 @@ async fn a_conflict_of_two_specs_names_both_and_touches_neither() {
     assert!(report.contains("main/admin and main/shop both want the requests of"), "{report}");
     assert_eq!(conditions(&stage).iter().filter(|rule| rule.contains("/shop*")).count(), 1);
     stage.traffic.assert_none_failed();
-    stage.sweeps_write_only_the_ledger().await;
+    stage.sweeps_without_a_write().await;
     stage.watch.verdict();
 }
 
@@ -181,7 +181,7 @@ async fn quotas_are_told_with_numbers_before_anything_is_made() {
         assert_eq!(stage.described("cart"), Value::Null);
         assert_eq!(stage.rules().len(), 2);
         stage.traffic.assert_none_failed();
-        stage.sweeps_write_only_the_ledger().await;
+        stage.sweeps_without_a_write().await;
     }
 }
 

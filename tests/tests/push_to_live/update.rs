@@ -147,7 +147,7 @@ async fn a_hold_stops_and_resume_goes_on() {
     let report = stage.report(&key("shop")).await;
     assert!(report.contains("held: by ann since") && report.contains("the sale"), "{report}");
     assert!(report.contains("`windlass resume` ends the hold"), "{report}");
-    stage.sweeps_write_only_the_ledger().await;
+    stage.sweeps_without_a_write().await;
     stage.resume(&key("shop")).await;
     stage.until_quiet().await;
     stage.assert_live("shop", &two);
