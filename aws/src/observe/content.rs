@@ -14,20 +14,13 @@ use aws_smithy_types::byte_stream::ByteStream;
 use serde::Deserialize;
 use windlass_shared::facts::{Fact, FailureKind, ImageContent};
 use windlass_shared::id::{Architecture, ImageDigest, RepositoryName};
+use windlass_shared::image::media;
 
 use super::convert::fact;
 use crate::error::{Failure, chain};
 
 const BATCH_GET: &str = "ecr:BatchGetImage";
 const LAYER: &str = "ecr:GetDownloadUrlForLayer";
-
-/// What ECR may answer with: all that a container runtime pulls.
-const ACCEPTED: [&str; 4] = [
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.docker.distribution.manifest.v2+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-];
 
 /// A config is a few KB of JSON. More is no config, and would fill a small function.
 const CONFIG_MAX: usize = 4 * 1024 * 1024;
@@ -107,7 +100,7 @@ impl Reader {
             .batch_get_image()
             .repository_name(self.repository.as_str())
             .image_ids(ImageIdentifier::builder().image_digest(digest).build())
-            .set_accepted_media_types(Some(ACCEPTED.map(str::to_owned).to_vec()))
+            .set_accepted_media_types(Some(media::pulled().map(str::to_owned).collect()))
             .send()
             .await;
         let got = sent.map_err(|error| Failure::new(BATCH_GET, &error))?;

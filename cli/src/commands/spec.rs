@@ -25,9 +25,6 @@ struct Checked {
     /// The cluster, of a cluster's own file.
     #[serde(skip_serializing_if = "Option::is_none")]
     cluster: Option<String>,
-    /// Sections that this version checks and does not act on yet.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    not_acted_on: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     problems: Vec<Told>,
     /// The image that is wanted, in words.
@@ -79,7 +76,6 @@ fn check_file(path: &Path) -> Result<Checked> {
         ok: false,
         service: None,
         cluster: None,
-        not_acted_on: Vec::new(),
         problems: Vec::new(),
         image: String::new(),
     };
@@ -94,7 +90,6 @@ fn check_file(path: &Path) -> Result<Checked> {
         Ok(Parsed::Service(spec)) => Checked {
             ok: true,
             service: named(&spec),
-            not_acted_on: spec.later_sections().iter().map(ToString::to_string).collect(),
             image: format!("{}:{}", spec.image.repository, spec.image.policy),
             ..blank
         },
@@ -133,10 +128,5 @@ fn text(file: &Checked) -> String {
         .service
         .as_deref()
         .map_or_else(|| "a service that the file does not name".to_owned(), |service| paint(STRONG, service));
-    let mut line = format!("{}: {}, {service} runs {}", file.file, paint(GOOD, "fine"), file.image);
-    if !file.not_acted_on.is_empty() {
-        line.push_str("\n  this version checks and does not act on yet: ");
-        line.push_str(&file.not_acted_on.join(", "));
-    }
-    line
+    format!("{}: {}, {service} runs {}", file.file, paint(GOOD, "fine"), file.image)
 }

@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use serde::Serialize;
 use windlass_shared::deploy::Note;
+use windlass_shared::deploy::report::RouteNote;
 use windlass_shared::facts::Fact;
 
 use super::look::Look;
@@ -96,7 +97,7 @@ fn word(look: &Look) -> String {
     let quiet = |note: &Note| matches!(note, Note::Quiet { .. });
     let telling = look.plan.report.iter().find(|note| {
         !matches!(note, Note::Quiet { .. } | Note::LeftoverFound { .. } | Note::TookOver { .. })
-            && !matches!(note, Note::NotBuiltYet { refused: false, .. })
+            && !matches!(note, Note::Route(RouteNote::OthersGroup))
     });
     if !look.plan.steps.is_empty() {
         return "pending".to_owned();

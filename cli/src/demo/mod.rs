@@ -319,8 +319,7 @@ mod tests {
     #[test]
     fn the_specs_of_the_story_are_specs() {
         for spec in [super::SHOP, super::SHOP_WITH_CANARY] {
-            let read = ServiceSpec::parse(spec).unwrap();
-            assert_eq!(read.must_refuse(), Vec::<&str>::new());
+            ServiceSpec::parse(spec).unwrap();
         }
     }
 }

@@ -108,7 +108,6 @@ impl<'a> Planner<'a> {
         self.follow_rollout()?;
         self.remember_settled();
         let wanted = self.wanted()?;
-        self.later_sections(&wanted.spec);
         let service = self.live_service()?;
         self.take_up_order(&wanted, service)?;
         self.must_come_up(&wanted.spec);
@@ -301,17 +300,6 @@ impl<'a> Planner<'a> {
         self.ledger.ended.push(in_flight.ended(outcome, reason, self.now));
     }
 
-    /// What this version passes over is said, even where nothing is rolled out.
-    fn later_sections(&mut self, spec: &ServiceSpec) {
-        let refused = spec.must_refuse();
-        let later = spec.later_sections();
-        let sections: Vec<_> =
-            later.into_iter().filter(|section| !refused.contains(section)).map(str::to_owned).collect();
-        if !sections.is_empty() {
-            self.notes.push(Note::NotBuiltYet { sections, refused: false });
-        }
-    }
-
     // ── 2. what is wanted ───────────────────────────────────────────────────────────
 
     fn wanted(&mut self) -> Result<Wanted, Stop> {
@@ -422,11 +410,6 @@ impl<'a> Planner<'a> {
     fn may_begin(&mut self, wanted: &Wanted, digest: &ImageDigest) -> Result<(), Stop> {
         self.cluster_is_there()?;
         self.runs_here(digest)?;
-        let refused = wanted.spec.must_refuse();
-        if !refused.is_empty() {
-            let sections = refused.into_iter().map(str::to_owned).collect();
-            return self.refuse(Note::NotBuiltYet { sections, refused: true });
-        }
         self.gates(wanted, digest)
     }
 

@@ -253,11 +253,9 @@ fn leaves_open(note: &Note) -> bool {
         | Note::NoImage { .. }
         | Note::NotTracked { .. }
         // The mark of what it waits for says when to look again.
-        | Note::Held { .. }
-        | Note::NotBuiltYet { refused: false, .. } => false,
+        | Note::Held { .. } => false,
         Note::SpecRefused { .. }
         | Note::LabelsRefused { .. }
-        | Note::NotBuiltYet { refused: true, .. }
         | Note::Unreadable { .. }
         | Note::ClusterMissing { .. }
         | Note::ServiceLeaving { .. }

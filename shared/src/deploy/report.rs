@@ -48,13 +48,6 @@ pub enum Note {
         /// Why, and what to do.
         reason: String,
     },
-    /// The spec asks for what this version checks and does not act on yet.
-    NotBuiltYet {
-        /// The sections.
-        sections: Vec<String>,
-        /// Rolling out without them would be less safe than asked for: nothing is rolled out.
-        refused: bool,
-    },
     /// A fact that the decision needs could not be read.
     Unreadable {
         /// Which, and why.
@@ -238,7 +231,6 @@ impl Note {
             Self::PreDeploy(note) => note.needs_a_person(),
             Self::SpecRefused { .. }
             | Self::LabelsRefused { .. }
-            | Self::NotBuiltYet { refused: true, .. }
             | Self::ClusterMissing { .. }
             | Self::OtherController { .. }
             | Self::NotCreatable { .. }
@@ -255,7 +247,6 @@ impl Note {
             | Self::Quarantined { until: None, .. } => true,
             Self::Quarantined { until: Some(_), .. }
             | Self::NotTracked { .. }
-            | Self::NotBuiltYet { refused: false, .. }
             | Self::Unreadable { .. }
             | Self::ServiceLeaving { .. }
             | Self::NoImage { .. }
@@ -284,14 +275,6 @@ impl fmt::Display for Note {
                 "not tracked: {key} has no parameter /windlass/services/{key}, no tag windlass:track, and no labelled image"
             ),
             Self::SpecRefused { reason } | Self::LabelsRefused { reason } => write!(f, "refused: {reason}"),
-            Self::NotBuiltYet { sections, refused: true } => write!(
-                f,
-                "refused: this version does not act on {} yet, and rolling out without would be less safe than asked for; remove it from the spec to go on",
-                sections.join(", ")
-            ),
-            Self::NotBuiltYet { sections, refused: false } => {
-                write!(f, "noted: this version does not act on {} yet", sections.join(", "))
-            }
             Self::Unreadable { what } => write!(f, "waiting: {what}"),
             Self::ClusterMissing { cluster, found } => write!(
                 f,

@@ -14,6 +14,7 @@ use super::edge;
 use super::rings::Silence;
 use super::word::words;
 use crate::id::{ImageDigest, ImageTag, InstanceId, RepositoryName, Timestamp};
+use crate::image::media;
 
 words! {
     /// What was done to an image.
@@ -135,20 +136,11 @@ pub struct ImageAction {
     pub last_activated_at: Option<Timestamp>,
 }
 
-/// Config media types of things that run as containers.
-const IMAGE_CONFIGS: [&str; 2] =
-    ["application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"];
-
-/// Media types of an index, which has no config: what its `artifact-media-type` says is not
-/// known.
-const INDEXES: [&str; 2] =
-    ["application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"];
-
 impl ImageAction {
     /// Whether the pushed manifest is a multi-arch index; `None` where the event does not
     /// say.
     pub fn is_index(&self) -> Option<bool> {
-        self.manifest_media_type.as_deref().map(|kind| INDEXES.contains(&kind))
+        self.manifest_media_type.as_deref().map(|kind| media::INDEXES.contains(&kind))
     }
 
     /// The tag under which an image that can run was pushed, or why this is no such push.
@@ -173,7 +165,7 @@ impl ImageAction {
             Some(kind)
                 if self.is_index() != Some(true)
                     && !kind.is_empty()
-                    && !IMAGE_CONFIGS.contains(&kind.as_str()) =>
+                    && !media::CONFIGS.contains(&kind.as_str()) =>
             {
                 Err(Silence::NotAnImage(kind.clone()))
             }

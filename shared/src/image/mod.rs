@@ -11,6 +11,7 @@
 //! nothing.
 
 pub mod fits;
+pub mod media;
 pub mod policy;
 pub mod select;
 

@@ -6,6 +6,7 @@ use std::fmt;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
+use super::media;
 use super::policy::Policy;
 use crate::facts::ImageFact;
 use crate::id::{ImageDigest, ImageTag, Timestamp};
@@ -220,29 +221,16 @@ fn cannot_run(image: &ImageFact) -> Option<PassedOverReason> {
     if let Some(status) = image.status.as_ref().filter(|status| *status != "ACTIVE") {
         return Some(PassedOverReason::Archived { status: status.clone() });
     }
-    let types = [(&image.manifest_media_type, MANIFESTS), (&image.artifact_media_type, CONFIGS)];
+    let pulled: Vec<&str> = media::pulled().collect();
+    // Whether ECR gives an index an artifact media type is not documented; if it does, the index's
+    // own type is no reason against it.
+    let runs: Vec<&str> = media::CONFIGS.into_iter().chain(media::INDEXES).collect();
+    let types = [(&image.manifest_media_type, pulled), (&image.artifact_media_type, runs)];
     types.into_iter().find_map(|(media_type, known)| {
         let media_type = media_type.as_ref().filter(|media_type| !known.contains(&media_type.as_str()))?;
         Some(PassedOverReason::NotAnImage { media_type: media_type.clone() })
     })
 }
-
-/// The manifests and indexes that a container runtime pulls.
-const MANIFESTS: &[&str] = &[
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.docker.distribution.manifest.v2+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-];
-
-/// The configs of images that run. Whether ECR gives an index an artifact media type is
-/// not documented; if it does, the index's own type is no reason against it.
-const CONFIGS: &[&str] = &[
-    "application/vnd.oci.image.config.v1+json",
-    "application/vnd.docker.container.image.v1+json",
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-];
 
 /// `sha256-<64 hex>`, with cosign's `.sig`, `.att` or `.sbom`, or alone: the referrers' tag of
 /// the distribution specification 1.1.

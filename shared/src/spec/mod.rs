@@ -11,15 +11,13 @@
 //! | [`tag`], [`labels`] | the two other forms: on a service that exists, in an image |
 //! | [`wanted`] | which of the three counts |
 //!
-//! Every section is typed and checked. Those that this version does not act on yet are
-//! named by [`ServiceSpec::later_sections`], and the planner refuses what it must.
+//! Every section is typed and checked.
 //!
 //! It does not know SSM, ECS or a registry: text, tags and labels come in as values.
 
 pub mod capacity;
 mod check;
 pub mod cluster;
-mod later;
 mod parse;
 mod problem;
 mod schema;

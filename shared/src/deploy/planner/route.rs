@@ -49,9 +49,7 @@ impl<'a> Planner<'a> {
             .filter_map(|(group, health)| Some((group.known()?.arn.clone(), health.known().copied())))
             .find(|(group, _)| service.load_balancers.iter().any(|lb| lb.target_group == *group));
         let Some((group, health)) = group else {
-            let sections =
-                vec!["route (of a service that was made without Windlass's target group)".to_owned()];
-            return self.refuse(Note::NotBuiltYet { sections, refused: false });
+            return self.refuse(Note::Route(RouteNote::OthersGroup));
         };
         let wanted = route::wanted_rules(route);
         self.no_rival(&wanted, facts)?;

@@ -49,6 +49,9 @@ pub enum RouteNote {
         /// Why not.
         reason: String,
     },
+    /// The service registers in none of Windlass's target groups: whose rule leads to it is a
+    /// person's to say.
+    OthersGroup,
     /// Nobody wants the service any more, and what Windlass made for it is there.
     Unwanted {
         /// The service.
@@ -63,7 +66,7 @@ impl RouteNote {
     pub fn needs_a_person(&self) -> bool {
         match self {
             Self::Conflict { .. } | Self::Full { .. } | Self::Unwanted { .. } => true,
-            Self::Parked { .. } | Self::Shared { .. } | Self::NoShare { .. } => false,
+            Self::Parked { .. } | Self::Shared { .. } | Self::NoShare { .. } | Self::OthersGroup => false,
         }
     }
 
@@ -72,7 +75,7 @@ impl RouteNote {
         match self {
             // Nothing rings when a neighbour loses its last healthy target.
             Self::Conflict { .. } | Self::Full { .. } | Self::Shared { .. } | Self::NoShare { .. } => true,
-            Self::Parked { .. } | Self::Unwanted { .. } => false,
+            Self::Parked { .. } | Self::Unwanted { .. } | Self::OthersGroup => false,
         }
     }
 }
@@ -103,6 +106,9 @@ impl fmt::Display for RouteNote {
             Self::NoShare { service, reason } => {
                 write!(f, "waiting: {service} gets no share of the requests: {reason}")
             }
+            Self::OthersGroup => f.write_str(
+                "noted: its route is left as it is: the service was made without Windlass's target group; make it anew under another name, or take `route` out of the spec",
+            ),
             Self::Unwanted { service, running } => write!(
                 f,
                 "no longer wanted: {service} has no spec any more, and still runs ({running} task(s)); `windlass retire {service}` takes it away, or give it a spec again"
