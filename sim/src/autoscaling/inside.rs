@@ -3,6 +3,7 @@
 
 use super::model::{Hook, Lifecycle, Tag, Transition, Verdict};
 use super::{actions, desired, keeping, leaving};
+use crate::time::Time;
 use crate::world::World;
 
 /// A group's ARN has its name at its end.
@@ -25,6 +26,12 @@ pub(crate) fn in_service(world: &World, group: &str) -> Vec<(String, bool)> {
 /// How many instances a group is to have, those on their way counted.
 pub(crate) fn desired_of(world: &World, group: &str) -> Option<u32> {
     world.autoscaling.groups.get(group).map(|it| it.desired)
+}
+
+/// When a group's youngest instance was launched, of those that stay.
+pub(crate) fn youngest(world: &World, group: &str) -> Option<Time> {
+    let members = world.autoscaling.groups.get(group)?.members.values().filter(|it| it.state.counts());
+    members.filter_map(|it| world.ec2.instances.get(&it.id)).map(|it| it.launched).max()
 }
 
 /// Instance types that a group may launch.

@@ -4,12 +4,14 @@
 //!
 //! 1. `N` is the number of instances in its group; `M` how many it needs: those that run tasks,
 //!    and as many as its waiting tasks need by a first-fit packing onto the empty ones and onto
-//!    new ones of the group's largest type. Where tasks wait, `M` is kept within
+//!    new ones of the group's largest type. Tasks that do not fit on its smallest type are left out,
+//!    and wait for ever. Where tasks wait, `M` is kept within
 //!    `[N + minimumScalingStepSize, N + maximumScalingStepSize]`.
 //! 2. `CapacityProviderReservation = 100 × M / N`; with no instance 100 if none is needed, else
 //!    200, which is why a cluster comes from zero by two. It is published to CloudWatch.
-//! 3. Above the target for a minute: the group grows to `⌈100 × M / target⌉`.
-//! 4. Below it for fifteen minutes: it shrinks to the same, by at least one and by at most half of it
+//! 3. Above the target for a minute: the group grows to `⌈100 × M / target⌉`, unless one of its
+//!    instances was launched less than `instanceWarmupPeriod` ago: then it waits until that is over.
+//! 4. Below it for fifteen minutes: it shrinks to the same, by at least one and by less than half of it
 //!    a minute. Growing begins the fifteen anew.
 //! 5. With managed termination protection, what runs tasks is protected from scale-in.
 //!
@@ -99,11 +101,18 @@ fn scale(world: &mut World, provider: &Provider, reading: Reading) {
         live.low_minutes = low;
     }
     if share > f64::from(target) {
-        inside::scale_to(world, group, wanted.max(inside::desired_of(world, group).unwrap_or(0)));
+        let warm_up = Duration::from_secs(provider.scaling.warmup_secs.into());
+        if inside::youngest(world, group).is_none_or(|launched| world.now() >= launched + warm_up) {
+            inside::scale_to(world, group, wanted.max(reading.n));
+        }
     } else if shrinks && wanted < reading.n {
-        let most = (reading.n / 2).max(1);
-        inside::scale_to(world, group, wanted.max(reading.n - most));
+        inside::scale_to(world, group, wanted.max(reading.n - most_fewer(reading.n)));
     }
+}
+
+/// How many leave in a minute at most: at least one, and less than half.
+fn most_fewer(n: u32) -> u32 {
+    (n.saturating_sub(1) / 2).max(1)
 }
 
 /// Busy instances, and how many the waiting tasks need.
@@ -122,7 +131,10 @@ fn read(world: &World, cluster: &str, provider: &Provider) -> Reading {
         }
     }
     let waiting = waiting(world, cluster, &provider.name);
-    let needed = pack(&waiting, empty, largest(world, provider));
+    let bins = bins(world, provider);
+    let fits_all = |task: &Blueprint| bins.iter().all(|bin| bin.has_room_for(task));
+    let waiting: Vec<Blueprint> = waiting.into_iter().filter(fits_all).collect();
+    let needed = pack(&waiting, empty, bins.into_iter().max_by_key(|bin| (bin.cpu, bin.memory)));
     let mut m = busy + needed;
     if m > n {
         m = m.clamp(n + provider.scaling.least_step, n.saturating_add(provider.scaling.most_step));
@@ -138,8 +150,12 @@ struct Bin {
 }
 
 impl Bin {
+    fn has_room_for(self, task: &Blueprint) -> bool {
+        self.cpu >= task.cpu && self.memory >= task.memory
+    }
+
     fn take(&mut self, task: &Blueprint) -> bool {
-        let fits = self.cpu >= task.cpu && self.memory >= task.memory;
+        let fits = self.has_room_for(task);
         if fits {
             self.cpu -= task.cpu;
             self.memory -= task.memory;
@@ -148,16 +164,14 @@ impl Bin {
     }
 }
 
-/// The largest type of a group, by CPU and then memory.
-fn largest(world: &World, provider: &Provider) -> Option<Bin> {
+/// The types of a group.
+fn bins(world: &World, provider: &Provider) -> Vec<Bin> {
     let types = inside::types_of(world, provider.group());
     let kinds = types.iter().filter_map(|name| InstanceType::parse(name));
-    let bins = kinds.map(|kind| Bin { cpu: kind.cpu_units(), memory: kind.registered_mib() });
-    bins.max_by_key(|bin| (bin.cpu, bin.memory))
+    kinds.map(|kind| Bin { cpu: kind.cpu_units(), memory: kind.registered_mib() }).collect()
 }
 
-/// How many instances the tasks need: first fit, the empty ones first. Tasks that no instance of
-/// the group could take are left out, and wait for ever.
+/// How many instances the tasks need: first fit, the empty ones first.
 fn pack(tasks: &[Blueprint], empty: Vec<Bin>, new: Option<Bin>) -> u32 {
     let mut open: Vec<(Bin, bool)> = empty.into_iter().map(|bin| (bin, false)).collect();
     for task in tasks {
@@ -222,5 +236,10 @@ mod tests {
         }
         assert_eq!(Reading { n: 0, m: 7 }.size(100), 2);
         assert_eq!(Reading { n: 4, m: 6 }.size(80), 8);
+    }
+
+    #[test]
+    fn one_leaves_at_least_and_less_than_half() {
+        assert_eq!([1, 2, 3, 4, 5, 10].map(most_fewer), [1, 1, 1, 1, 2, 4]);
     }
 }

@@ -76,7 +76,7 @@ fn from_zero_managed_scaling_comes_by_two() {
 #[test]
 fn waiting_tasks_bring_what_they_need_and_an_idle_quarter_of_an_hour_takes_it_away() {
     let mut world = managed(2, 1, scaling());
-    pass(&mut world, 90);
+    pass(&mut world, 300);
     assert_eq!((nodes(&world).desired, running(&world)), (1, 2));
     resize(&mut world, 9);
     pass(&mut world, 240);
@@ -87,6 +87,34 @@ fn waiting_tasks_bring_what_they_need_and_an_idle_quarter_of_an_hour_takes_it_aw
     pass(&mut world, 6 * 60);
     assert!(nodes(&world).desired < 5);
     assert_eq!(running(&world), 2);
+}
+
+#[test]
+fn a_second_step_waits_until_the_instances_of_the_first_are_warm() {
+    let mut world = managed(0, 0, scaling());
+    resize(&mut world, 8);
+    pass(&mut world, 120);
+    assert_eq!(nodes(&world).desired, 2, "from zero by two, whatever waits");
+    pass(&mut world, 180);
+    assert_eq!((nodes(&world).desired, running(&world)), (2, 4), "four more wait for the warm-up");
+    pass(&mut world, 240);
+    assert_eq!((nodes(&world).desired, running(&world)), (4, 8));
+}
+
+#[test]
+fn what_shrinks_keeps_more_than_half_of_it_each_minute() {
+    let mut world = managed(20, 10, scaling());
+    pass(&mut world, 600);
+    resize(&mut world, 0);
+    let mut sizes = vec![nodes(&world).desired];
+    for _ in 0..40 {
+        pass(&mut world, 60);
+        let size = nodes(&world).desired;
+        if sizes.last() != Some(&size) {
+            sizes.push(size);
+        }
+    }
+    assert_eq!(sizes, [10, 6, 4, 3, 2, 1, 0]);
 }
 
 #[test]
