@@ -7,6 +7,7 @@ use super::report::InstanceNote;
 use crate::capacity::{
     Demand, Instance, InstanceState, Owner, Protection, Standing, TaskOn, UsdPerHour, place,
 };
+use crate::id::{AutoScalingGroupName, AvailabilityZone};
 use crate::spec::capacity::StandaloneTasks;
 
 /// What is to be emptied, and why the rest is kept.
@@ -84,6 +85,12 @@ fn keeps(pass: &Pass<'_>, instance: &Instance, emptied: &[Instance]) -> Option<S
     if !pass.may_lose(group, u32::try_from(going).unwrap_or(u32::MAX) + 1) {
         return Some(format!("{group} has its fewest"));
     }
+    if unbalances(pass, instance, group, emptied) {
+        let zone = &instance.zone;
+        return Some(format!(
+            "without it {group} would have two fewer in {zone} than elsewhere, and Auto Scaling would launch another"
+        ));
+    }
     if instance.tasks.iter().any(|task| task.protection == Protection::Protected) {
         return Some("a task on it is protected".to_owned());
     }
@@ -99,6 +106,28 @@ fn keeps(pass: &Pass<'_>, instance: &Instance, emptied: &[Instance]) -> Option<S
         )),
         _ => None,
     })
+}
+
+/// Whether its zone would lag by two or more without it. Auto Scaling answers that (`AZRebalance`) with a
+/// launch there, and ends an instance where there are most, whatever runs on it.
+fn unbalances(
+    pass: &Pass<'_>,
+    instance: &Instance,
+    group: &AutoScalingGroupName,
+    emptied: &[Instance],
+) -> bool {
+    let stays = |it: &&Instance| {
+        it.group.as_ref() == Some(group)
+            && it.state == InstanceState::Active
+            && it.arn != instance.arn
+            && !emptied.iter().any(|gone| gone.arn == it.arn)
+    };
+    let in_zone = |zone: &AvailabilityZone| {
+        pass.there.instances.iter().filter(stays).filter(|it| it.zone == *zone).count()
+    };
+    let offers = pass.there.offers.iter().filter(|it| it.name == *group);
+    let most = offers.flat_map(|it| &it.zones).map(in_zone).max().unwrap_or(0);
+    most >= in_zone(&instance.zone) + 2
 }
 
 fn kept(instance: &Instance, why: String) -> InstanceNote {

@@ -210,3 +210,23 @@ fn a_rollouts_surge_brings_its_room() {
     world.of("shop").live.settings.max_percent = 100;
     assert_eq!(world.steps(), Vec::<String>::new());
 }
+
+#[test]
+fn what_is_emptied_leaves_the_zones_in_balance() {
+    // Zones a, b, a, b; two are enough, and the emptiest two are both in b.
+    let mut world = World::new();
+    world.service("shop", 6, 512, 512).group("web", 4, 0, 10);
+    world.spec("cluster: main\ncapacity: {consolidation: {max_percent: 100}}\n");
+    for id in ["i-web1", "i-web1", "i-web2", "i-web3", "i-web3", "i-web4"] {
+        world.task("shop", id);
+    }
+    assert_eq!(
+        world.steps(),
+        ["empty i-web2: its tasks fit on the others", "empty i-web1: its tasks fit on the others"]
+    );
+    assert!(
+        world.report().iter().any(|it| it.contains("i-web4") && it.contains("two fewer in b")),
+        "{:?}",
+        world.report()
+    );
+}
