@@ -226,6 +226,9 @@ pub(crate) enum Command {
     },
     /// Show all of it: two applications on two instances, pushes under traffic, a broken release
     Demo(Demo),
+    /// Replay load traces on the embedded AWS, and compare how instances follow: Windlass's scale
+    /// function, and ECS's managed scaling as AWS documents it. Virtual time: a day takes seconds
+    Simulate(Simulate),
     /// Run the embedded AWS with Windlass in it, until Ctrl-C; prints what to export
     Local(Local),
 }
@@ -254,6 +257,36 @@ pub(crate) struct Local {
     /// Keep the state in this directory, and come back as it was
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Simulate {
+    /// Traces (YAML); those of the repository are in benches/traces
+    #[arg(required = true, value_name = "TRACE")]
+    pub(crate) traces: Vec<PathBuf>,
+    /// Who looks after the instances
+    #[arg(long, value_enum, default_value_t = Policies::Both)]
+    pub(crate) policy: Policies,
+    /// Seeds latencies and launch times; the same seed gives the same numbers
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Draw each trace into this directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) svg: Option<PathBuf>,
+    /// Put the table of both policies between this file's markers
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub(crate) docs: Option<PathBuf>,
+}
+
+/// Who looks after the instances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Policies {
+    /// Windlass's scale function
+    Windlass,
+    /// ECS's managed scaling
+    Ecs,
+    /// One after the other
+    Both,
 }
 
 #[derive(Debug, Subcommand)]

@@ -11,6 +11,7 @@
 //! | `commands` | one file for each command |
 //! | `demo` | the README's main command: a story told while it happens |
 //! | `ready` | the embedded AWS with a cluster, a load balancer and the stack in it |
+//! | `simulate` | load traces on the embedded AWS, the scale function beside ECS's own managed scaling |
 //!
 //! It decides nothing: decisions are `windlass-shared`'s, calls `windlass-aws`'s, the
 //! embedded AWS `windlass-sim`'s.
@@ -23,6 +24,7 @@ mod exit;
 mod failure;
 mod output;
 mod ready;
+mod simulate;
 mod table;
 mod words;
 

@@ -96,3 +96,11 @@ fn a_command_line_that_is_not_understood_has_its_own_code() {
     assert!(windlass(&["evnt"], "").starts_with("exit 64\n"));
     assert!(windlass(&["--help"], "").starts_with("exit 0\n"));
 }
+
+#[test]
+fn what_is_no_trace_is_refused_with_where_the_format_stands() {
+    let told = windlass(&["simulate", "template.yaml"], "");
+    assert!(told.starts_with("exit 3\n"), "{told}");
+    assert!(told.contains("template.yaml is no trace") && told.contains("docs/capacity.md"), "{told}");
+    assert!(windlass(&["simulate", "nowhere.yaml"], "").contains("benches/traces"));
+}

@@ -32,6 +32,7 @@ use crate::demo;
 use crate::exit::Exit;
 use crate::failure::Result;
 use crate::output::Output;
+use crate::simulate;
 
 /// Runs the command.
 pub(crate) fn run(command: Command, global: &Global, output: Output) -> Result<Exit> {
@@ -39,6 +40,7 @@ pub(crate) fn run(command: Command, global: &Global, output: Output) -> Result<E
         Command::Spec(Spec::Check { files }) => spec::check(&files, output),
         Command::Spec(Spec::Schema { of }) => spec::schema(of),
         Command::Event { files } => event::event(&files, output),
+        Command::Simulate(args) => simulate::simulate(&args, output),
         Command::Local(args) => wait(local::local(args, output)),
         Command::Demo(args) => wait(demo::demo(&args, output)),
         other => wait(async {
@@ -102,7 +104,11 @@ async fn with_account(command: Command, account: &Account, output: Output) -> Re
         Command::Images { services, in_use: _ } => images::images(account, &services, output).await,
         Command::Retire { service, yes } => Box::pin(retire::retire(account, &service, yes, output)).await,
         // Run above, without an account.
-        Command::Spec(_) | Command::Event { .. } | Command::Local(_) | Command::Demo(_) => Ok(Exit::Usage),
+        Command::Spec(_)
+        | Command::Event { .. }
+        | Command::Local(_)
+        | Command::Demo(_)
+        | Command::Simulate(_) => Ok(Exit::Usage),
     }
 }
 
