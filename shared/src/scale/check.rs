@@ -135,7 +135,10 @@ fn of_removal(
     if !group_of(facts, group).is_some_and(|group| is_ours(facts, group)) {
         found.push(Violation::NotOurs(group.clone()));
     }
-    let is_ours = matches!(mark_of(facts, ec2), Some(WhyItLeaves::Consolidation | WhyItLeaves::Rotation));
+    let is_ours = matches!(
+        mark_of(facts, ec2),
+        Some(WhyItLeaves::Consolidation | WhyItLeaves::Rotation | WhyItLeaves::Spot)
+    );
     let instance = live(facts, ec2);
     let on = |it: &&crate::scale::facts::LiveTask| {
         it.instance.is_some() && it.instance.as_ref() == instance.map(|it| &it.arn)

@@ -302,9 +302,11 @@ fn offer(
     }
 }
 
-/// Whether scale removes what leaves for this reason, so that its group gets smaller.
+/// Whether scale removes what leaves for this reason, so that its group gets smaller. Of a spot instance
+/// that EC2 takes, too: its tasks have asked for room of their own, and what Auto Scaling would bring in its
+/// place after that would be one too many.
 pub(super) fn is_removed_by_us(why: WhyItLeaves) -> bool {
-    matches!(why, WhyItLeaves::Consolidation | WhyItLeaves::Rotation)
+    matches!(why, WhyItLeaves::Consolidation | WhyItLeaves::Rotation | WhyItLeaves::Spot)
 }
 
 /// What may come: by the group's policy, else what it has, else what its tag says.

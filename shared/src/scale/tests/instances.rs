@@ -95,6 +95,15 @@ fn a_spare_instance_is_emptied_then_removed_and_then_all_is_quiet() {
 }
 
 #[test]
+fn what_ec2_takes_is_removed_once_it_is_empty_so_that_nothing_comes_in_its_place() {
+    let mut world = half_empty();
+    world.leaves("i-web1", WhyItLeaves::Spot, world.now);
+    assert_eq!(world.steps(), Vec::<String>::new(), "its task is still there, and has room elsewhere");
+    world.emptied("i-web1").task("shop", "i-web2");
+    assert_eq!(world.steps(), ["remove i-web1, web has one fewer"]);
+}
+
+#[test]
 fn a_group_that_would_fall_below_its_least_keeps_its_instances() {
     let mut world = half_empty();
     world.group_mut().min = 2;
