@@ -52,7 +52,8 @@ async fn old_revisions_go_and_each_release_that_can_be_gone_back_to_stays() {
     assert_eq!(left, expected);
     let (listed, gone) = (stage.count(LIST), stage.count(DEREGISTER));
     assert_eq!(gone, RELEASES - 1 - KEPT_SETTLED, "one for each that is neither live nor gone back to");
-    assert!(listed <= gone, "looked {listed} times for {gone} revisions");
+    // The sweep looks whether some may go, then the pass that takes them.
+    assert!(listed <= 2 * gone, "looked {listed} times for {gone} revisions");
     stage.run_for(Duration::from_mins(10)).await;
     assert_eq!((stage.count(LIST), stage.count(DEREGISTER)), (listed, gone), "not in every sweep");
     // The very first of those that are kept.
@@ -93,37 +94,48 @@ async fn a_revision_that_another_service_of_the_family_runs_stays() {
     stage.finish().await;
 }
 
-/// Kills the sweep's invocation that deregisters, at its call number `call`.
+/// Whether the sweep that takes six revisions came as far as its kill.
+async fn killed_while_it_cleans_up(call: u32) -> bool {
+    let (mut stage, _) = shop(1210 + u64::from(call)).await;
+    release(&mut stage, 2..=RELEASES).await;
+    stage.run_for(Duration::from_secs(61)).await;
+    stage.watch.let_revisions_go();
+    stage.put_parameter("/windlass/clusters/main", "keep_revisions: 2");
+    stage.ring(&key("shop"));
+    stage.run_for(Duration::from_secs(3)).await;
+    let deploy = stage.function.clone();
+    stage.door.set_kills(Box::new(move |invocation| {
+        let is_it = invocation.function == deploy && invocation.payload["detail-type"] == "Scheduled Event";
+        is_it.then_some(Kill { call, when: When::After })
+    }));
+    stage.run_for(Duration::from_secs(90)).await;
+    stage.door.set_kills(Box::new(|_| None));
+    stage.run_for(Duration::from_mins(4)).await;
+    stage.until_quiet().await;
+    let needed = numbers(&stage);
+    let newest = u64::try_from(RELEASES).unwrap() + 1;
+    let kept = u64::try_from(KEPT_SETTLED).unwrap();
+    let ways_back: BTreeSet<u64> = (newest - kept..=newest).collect();
+    assert!(needed.is_superset(&ways_back), "{needed:?}");
+    let killed = stage.errors().iter().any(|error| error.contains("signal: killed"));
+    let last = release(&mut stage, RELEASES + 1..=RELEASES + 1).await;
+    stage.run_for(Duration::from_mins(3)).await;
+    assert_eq!(numbers(&stage).len(), 1 + KEPT_SETTLED + 1, "the next release finishes it");
+    stage.assert_live("shop", &last[0]);
+    stage.finish().await;
+    killed
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_clean_up_killed_at_any_call_takes_nothing_that_is_needed() {
-    let mut killed = 0;
-    for call in [12, 16, 20] {
-        let (mut stage, _) = shop(1210 + u64::from(call)).await;
-        release(&mut stage, 2..=RELEASES).await;
-        stage.run_for(Duration::from_secs(61)).await;
-        let mut left = Some(Kill { call, when: When::After });
-        stage.watch.let_revisions_go();
-        stage.put_parameter("/windlass/clusters/main", "keep_revisions: 2");
-        stage.ring(&key("shop"));
-        stage.run_for(Duration::from_secs(3)).await;
-        stage.door.set_kills(Box::new(move |invocation| {
-            if invocation.payload["detail-type"] == "Scheduled Event" { left.take() } else { None }
-        }));
-        stage.run_for(Duration::from_mins(5)).await;
-        stage.until_quiet().await;
-        let needed = numbers(&stage);
-        let newest = u64::try_from(RELEASES).unwrap() + 1;
-        let kept = u64::try_from(KEPT_SETTLED).unwrap();
-        let ways_back: BTreeSet<u64> = (newest - kept..=newest).collect();
-        assert!(needed.is_superset(&ways_back), "{needed:?}");
-        killed += usize::from(stage.errors().iter().any(|error| error.contains("signal: killed")));
-        let last = release(&mut stage, RELEASES + 1..=RELEASES + 1).await;
-        stage.run_for(Duration::from_mins(3)).await;
-        assert_eq!(numbers(&stage).len(), 1 + KEPT_SETTLED + 1, "the next release finishes it");
-        stage.assert_live("shop", &last[0]);
-        stage.finish().await;
+    let mut killed = Vec::new();
+    // Looking, the pass's reads, then what it writes: the last of its thirty-odd calls.
+    for call in [8, 20, 26, 28, 30, 32] {
+        if killed_while_it_cleans_up(call).await {
+            killed.push(call);
+        }
     }
-    assert!(killed > 1, "did the sweep make its calls?");
+    assert!(killed.len() >= 5, "did the sweep make its calls? {killed:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -203,7 +203,9 @@ async fn killed_everywhere(strategy: Strategy, ends: Ends) {
         run.ends_well(strategy, ends).await;
     }
     assert!(points.len() >= 4, "{points:?}");
-    assert!(killed * 10 >= points.len() * 9, "{killed} of {} runs were killed", points.len());
+    // A run that is killed early may be over before its last call's number.
+    let spared = points.len() - killed;
+    assert!(spared <= 1 + points.len() / 10, "{killed} of {} runs were killed", points.len());
 }
 
 pub(super) async fn of_the_rollout(strategy: Strategy) {
