@@ -64,7 +64,7 @@ impl Failure {
             FailureKind::Denied if self.is_about_credentials() => {
                 Some("renew the credentials that this runs with".to_owned())
             }
-            FailureKind::Denied => Some(format!("allow {} for the role that this runs with", self.action)),
+            FailureKind::Denied => Some(self.what_to_allow()),
             FailureKind::Limit => {
                 Some("raise the quota in Service Quotas, or free what is unused".to_owned())
             }
@@ -72,6 +72,23 @@ impl Failure {
             FailureKind::Conflict | FailureKind::NotFound | FailureKind::Invalid | FailureKind::Unknown => {
                 None
             }
+        }
+    }
+
+    /// A call may be denied another action than its own: handing a role on, tagging what it makes.
+    fn what_to_allow(&self) -> String {
+        let said = self.message.split_once("to perform: ").map_or("", |(_, said)| said);
+        let action = said.split_whitespace().next().unwrap_or(self.action);
+        let resource = said.split_once("on resource: ").and_then(|(_, rest)| rest.split_whitespace().next());
+        // Which roles tasks may be given the stack's owner says.
+        let to_tasks = ["ecs:RegisterTaskDefinition", "ecs:RunTask"].contains(&self.action);
+        match (action, resource) {
+            ("iam:PassRole", Some(role)) if to_tasks => {
+                format!(
+                    "add {role} to the stack's parameter PassRoleArns, or name one of its roles in the spec"
+                )
+            }
+            (action, _) => format!("allow {action} for the role that this runs with"),
         }
     }
 
@@ -250,6 +267,14 @@ mod tests {
             "ecs:UpdateService: AccessDeniedException: User: x is not authorized to perform: ecs:UpdateService \
              (next: allow ecs:UpdateService for the role that this runs with)"
         );
+        let role = Failure::of_code(
+            "ecs:RegisterTaskDefinition",
+            Some("AccessDeniedException"),
+            "User: x is not authorized to perform: iam:PassRole on resource: arn:aws:iam::1:role/a because no \
+             identity-based policy allows the iam:PassRole action",
+        );
+        let next = "add arn:aws:iam::1:role/a to the stack's parameter PassRoleArns, or name one of its roles in the spec";
+        assert_eq!(role.next_step().as_deref(), Some(next));
         assert!(failure("ExpiredToken", "x").with_next_step().contains("renew the credentials"));
     }
 

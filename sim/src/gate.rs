@@ -101,11 +101,15 @@ pub(crate) fn pass(
 
 /// Permission and rate, then the service.
 fn admitted(world: &mut World, call: &Call, service: fn(&mut World, &Call) -> Reply) -> Reply {
-    permissions::check(world, call)?;
+    let hidden = permissions::check(world, call)?;
     if world.gate.throttling && !world.gate.buckets.admit(call.service, &call.operation, world.now) {
         return Err(throttle::error(call.service));
     }
-    service(world, call)
+    let mut reply = service(world, call)?;
+    if let Some(what) = hidden {
+        permissions::hide(&mut reply, what);
+    }
+    Ok(reply)
 }
 
 /// What [`World::call`] says where a door would cut the connection.

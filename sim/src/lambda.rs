@@ -3,12 +3,14 @@
 //! [`Effect::Invoke`] and reports back with [`completed`].
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::gate::permissions::Role;
+use crate::iam::{Document, Policy};
 use crate::time::Time;
 use crate::world::{self, Effect, World};
 
@@ -59,8 +61,9 @@ pub struct Function {
     pub name: String,
     /// The name of its role.
     pub role: String,
-    /// The actions that its role allows; `None` allows everything.
-    pub actions: Option<Vec<String>>,
+    /// Its role's policies; `None` allows everything.
+    #[serde(default)]
+    pub policies: Option<Vec<Document>>,
     /// How long it may run.
     pub timeout: Duration,
     /// Its memory in MiB.
@@ -88,7 +91,7 @@ impl Function {
         Self {
             name: name.to_owned(),
             role: format!("{name}-role"),
-            actions: None,
+            policies: None,
             timeout: Duration::from_secs(3),
             memory_mib: 128,
             environment: BTreeMap::new(),
@@ -205,13 +208,17 @@ impl Lambda {
 }
 
 /// Creates a function, or replaces one of the same name. Whoever signs with its
-/// [`Function::access_key`] has its role.
+/// [`Function::access_key`] has its role. Its policies were read by whoever made it: one that cannot be
+/// read allows nothing.
 pub fn install(world: &mut World, function: Function) {
-    let role = Role {
-        name: function.role.clone(),
-        session: function.name.clone(),
-        actions: function.actions.clone(),
-    };
+    let policy = function.policies.as_ref().map(|documents| {
+        let read = Policy::read(documents);
+        Arc::new(read.unwrap_or_else(|error| {
+            tracing::error!("the role {} allows nothing: {error:#}", function.role);
+            Policy::default()
+        }))
+    });
+    let role = Role { name: function.role.clone(), session: function.name.clone(), policy };
     world.gate.permissions.assume(&function.access_key(), role);
     world.lambda.functions.insert(function.name.clone(), function);
 }

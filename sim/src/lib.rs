@@ -7,6 +7,7 @@
 //! | [`time`] | the virtual clock's instants |
 //! | [`call`] | a call, its reply, an API error |
 //! | [`gate`] | the one place through which every call passes: faults, throttling, the log of calls |
+//! | [`iam`] | what a role's policies allow, statement by statement |
 //! | [`world`] | the state, the timers, `call` and `advance` |
 //! | [`wire`] | awsJson, CBOR and Query/XML to and from [`call::Call`] |
 //! | [`ecs`] [`ecr`] [`elb`] [`ec2`] [`autoscaling`] [`ssm`] [`bus`] [`lambda`] [`cloudwatch`] [`dynamo`] [`sts`] | the services |
@@ -28,6 +29,7 @@ pub mod ecr;
 pub mod ecs;
 pub mod elb;
 pub mod gate;
+pub mod iam;
 pub mod lambda;
 pub mod load;
 pub mod scalable;

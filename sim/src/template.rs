@@ -1,12 +1,12 @@
 //! Reads a SAM template and makes of it what the embedded AWS has: its tables, functions,
-//! rules, schedules and dead-letter queues, and the actions that its roles allow. So a
+//! rules, schedules and dead-letter queues, and the policies of its roles. So a
 //! test of what runs here is a test of the stack that users deploy.
 //!
 //! | room | holds |
 //! |---|---|
 //! | `yaml` | the text, CloudFormation's short tags written out |
 //! | `resolve` | parameters, conditions and the intrinsic functions |
-//! | `role` | the actions that policies allow |
+//! | `role` | the policies of roles |
 //! | `install` | the resources, made in a world |
 //!
 //! Resources of types that the world does not have (log groups, permissions, queues'
@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
+use crate::iam::Document;
 use crate::world::World;
 
 mod install;
@@ -56,6 +57,8 @@ pub struct Stack {
     pub tables: BTreeMap<String, String>,
     /// The rules' names, by the logical ids that they have after SAM's transform.
     pub rules: BTreeMap<String, String>,
+    /// The policies that its roles have of their own, by their logical ids.
+    pub roles: BTreeMap<String, Vec<Document>>,
     /// The outputs.
     pub outputs: BTreeMap<String, String>,
     /// The types of resources that were passed over.

@@ -13,7 +13,8 @@ use crate::world::{self, World};
 const HEALTH_CHECK: Duration = Duration::from_secs(30);
 
 /// The name of the group that an instance is in.
-pub(super) fn group_of(world: &World, id: &str) -> Option<String> {
+/// The name of the group that has the instance `id`.
+pub(crate) fn group_of(world: &World, id: &str) -> Option<String> {
     let mut groups = world.autoscaling.groups.values();
     groups.find(|group| group.members.contains_key(id)).map(|group| group.name.clone())
 }

@@ -43,8 +43,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub(crate) use leaving::instance_gone;
+pub(crate) use leaving::{group_of as group_name_of, instance_gone};
 pub(crate) use members::{instance_runs, rebalance_recommended};
+pub(crate) use tags::of as arn_and_tags;
 pub use view::{GroupView, MemberView, group, groups};
 
 use crate::call::{ApiError, Reply};

@@ -43,6 +43,13 @@ pub(super) fn delete(world: &mut World, input: &Value) -> Reply {
     Ok(json!({}))
 }
 
+/// A group's ARN, and its tags.
+pub(crate) fn of<'a>(world: &'a World, group: &str) -> Option<(&'a str, Vec<(&'a str, &'a str)>)> {
+    let group = world.autoscaling.groups.get(group)?;
+    let tags = group.tags.iter().map(|(key, tag)| (key.as_str(), tag.value.as_str()));
+    Some((&group.arn, tags.collect()))
+}
+
 /// A group's tags, as every call tells them.
 pub(super) fn view(group: &Group) -> Vec<Value> {
     let tag = |(key, tag): (&String, &Tag)| {

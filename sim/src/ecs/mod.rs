@@ -86,6 +86,7 @@ pub(crate) use self::metrics::{Worker, groups_of, measure, worker, worker_at, wo
 pub(crate) use self::restart::restart;
 use self::service::ServiceKey;
 pub(crate) use self::staged::answered as hook_answered;
+pub(crate) use self::tags::of as tags_of;
 use crate::call::{ApiError, Reply};
 use crate::world::World;
 
@@ -223,6 +224,11 @@ pub(crate) fn handle(world: &mut World, operation: &str, input: &Value) -> Reply
             format!("The embedded ECS does not know the operation {other}."),
         )),
     }
+}
+
+/// The ARN and the record of the revision that `family`, `family:revision` or an ARN names.
+pub(crate) fn task_definition<'a>(world: &'a World, reference: &str) -> Option<(&'a str, &'a Value)> {
+    task_definitions::find(world, reference).map(|found| (found.arn.as_str(), &found.record))
 }
 
 pub(crate) fn due(world: &mut World, due: Due) {

@@ -171,6 +171,8 @@ pub(crate) struct Hook {
     pub(crate) kind: HookKind,
     /// The function's ARN; none for a pause.
     pub(crate) function: Option<String>,
+    /// The role that ECS calls it in.
+    pub(crate) role: Option<String>,
     pub(crate) details: Option<Value>,
     pub(crate) stages: Vec<Stage>,
     pub(crate) timeout: Duration,
@@ -209,6 +211,7 @@ fn hook(entry: &Value) -> Result<Hook, ApiError> {
     Ok(Hook {
         kind,
         function: function(kind, entry)?,
+        role: args::text(entry, "roleArn")?.map(str::to_owned),
         details: entry.get("hookDetails").filter(|it| !it.is_null()).cloned(),
         stages,
         timeout: Duration::from_mins(minutes.into()),

@@ -54,6 +54,21 @@ fn check(key: &str, value: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// The tags of the resource that an ARN names, for reading; none where there is no such resource.
+pub(crate) fn of<'a>(world: &'a World, arn: &str) -> Option<&'a BTreeMap<String, String>> {
+    let (kind, path) = arn.splitn(6, ':').nth(5)?.split_once('/')?;
+    let ecs = &world.ecs;
+    let tags = match kind {
+        "cluster" => &ecs.clusters.get(path)?.tags,
+        "service" => &ecs.service(&ServiceKey::from_path(path)?)?.tags,
+        "task" => &ecs.tasks.get(args::last_part(path))?.tags,
+        "task-definition" => &super::task_definitions::find(world, path)?.tags,
+        "container-instance" => &ecs.instances.get(args::last_part(path))?.tags,
+        _ => return None,
+    };
+    Some(&tags.0)
+}
+
 /// The tags of the resource that an ARN names.
 fn of_arn<'a>(world: &'a mut World, arn: &str) -> Result<&'a mut Tags, ApiError> {
     let missing = || args::invalid(format!("The specified resource {arn} was not found."));

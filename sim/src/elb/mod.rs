@@ -62,6 +62,7 @@ pub(crate) use metrics::{Many, measure_hosts};
 pub use quotas::Quotas;
 pub use route::{RequestHead, RouteDecision, Served, listener_on, listener_ports, request, route};
 pub use stickiness::Jar;
+pub(crate) use tags::of as tags_of;
 pub use transforms::Rewritten;
 pub use view::{GroupView, RuleView, group_arn, rules, target_counts};
 pub use weights::set_weights;

@@ -1,5 +1,7 @@
 //! Tags of load balancers, listeners, rules and target groups.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -20,6 +22,11 @@ struct Input {
     tags: Vec<Pair>,
     #[serde(default)]
     tag_keys: Vec<String>,
+}
+
+/// The tags of what an ARN names.
+pub(crate) fn of<'a>(world: &'a World, arn: &str) -> Option<&'a BTreeMap<String, String>> {
+    world.elb.tags.get(arn)
 }
 
 /// Reads the input; each resource must be there, and there are at most 20 of them.

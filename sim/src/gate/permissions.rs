@@ -1,11 +1,14 @@
-//! Who may do what, by action: a role allows only its list, and a test may deny more.
-//! Resources and conditions of policies are not looked at.
+//! Who may do what: whoever signs as a function has its role, whose policies decide as IAM decides
+//! ([`crate::iam`]); everybody else may do everything. A test may deny more.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::call::{ApiError, Call, Caller, ServiceId};
+use crate::iam::ask::Hides;
+use crate::iam::{Ask, Decision, Policy, Usage, asks};
 use crate::world::World;
 
 /// Roles by the access key that their holders sign with, and denials.
@@ -13,6 +16,8 @@ use crate::world::World;
 pub struct Permissions {
     roles: BTreeMap<String, Role>,
     denied: Vec<Denial>,
+    /// Which grants of which roles were used since the world began.
+    pub usage: Usage,
 }
 
 /// A role that a function runs with.
@@ -22,8 +27,8 @@ pub struct Role {
     pub name: String,
     /// The session's name: the function's.
     pub session: String,
-    /// The actions that its policies allow, `ecs:Describe*`; `None` allows everything.
-    pub actions: Option<Vec<String>>,
+    /// Its policies; `None` allows everything.
+    pub policy: Option<Arc<Policy>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,8 +37,20 @@ struct Denial {
     action: String,
 }
 
+/// Why a question was answered with no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    ExplicitDeny,
+    NothingAllows,
+    /// The embedded AWS does not know what the operation asks for, and the role's policies care.
+    NotKnown,
+}
+
+/// What a call that was let through leaves out.
+pub(super) type Hidden = Option<Hides>;
+
 impl Permissions {
-    /// Whoever signs with `access_key` has this role.
+    /// Whoever signs with `access_key` has this role; a service that takes a role by its ARN signs with that.
     pub fn assume(&mut self, access_key: &str, role: Role) {
         self.roles.insert(access_key.to_owned(), role);
     }
@@ -63,19 +80,37 @@ impl Permissions {
         }
     }
 
-    /// What forbids `action` to `caller`, in IAM's words.
-    fn forbids(&self, caller: &Caller, action: &str) -> Option<&'static str> {
-        let denied = self.denied.iter().any(|denial| {
-            denial.access_key.as_ref().is_none_or(|key| *key == caller.access_key)
-                && matches(&denial.action, action)
-        });
-        if denied {
-            return Some("with an explicit deny in an identity-based policy");
+    /// Whether the holder of `access_key` may; a yes is noted as the use of a grant.
+    pub(crate) fn decide(&mut self, access_key: &str, ask: &Ask) -> Result<(), Refusal> {
+        if self.is_denied(access_key, &ask.action) {
+            return Err(Refusal::ExplicitDeny);
         }
-        let allowed = self.roles.get(&caller.access_key).and_then(|role| role.actions.as_ref());
-        allowed
-            .is_some_and(|actions| !actions.iter().any(|pattern| matches(pattern, action)))
-            .then_some("because no identity-based policy allows the action")
+        let Some(Role { name, policy: Some(policy), .. }) = self.roles.get(access_key) else { return Ok(()) };
+        match policy.decide(ask) {
+            Decision::Allowed(found) => {
+                self.usage.note(name, policy, found);
+                Ok(())
+            }
+            Decision::ExplicitDeny => Err(Refusal::ExplicitDeny),
+            Decision::NothingAllows => Err(Refusal::NothingAllows),
+        }
+    }
+
+    fn is_denied(&self, access_key: &str, action: &str) -> bool {
+        self.denied.iter().any(|denial| {
+            denial.access_key.as_ref().is_none_or(|key| *key == access_key) && matches(&denial.action, action)
+        })
+    }
+
+    /// An operation of which nothing is known but its name: whoever has no role may, and a role that
+    /// allows it everywhere without a condition.
+    fn decide_by_name(&mut self, access_key: &str, action: &str) -> Result<(), Refusal> {
+        let named = |role: &Role| role.policy.as_ref().is_some_and(|policy| policy.names(action));
+        let named = self.roles.get(access_key).is_some_and(named);
+        match self.decide(access_key, &Ask::new(action, "*")) {
+            Err(Refusal::NothingAllows) if named => Err(Refusal::NotKnown),
+            decided => decided,
+        }
     }
 }
 
@@ -83,23 +118,49 @@ fn user(caller: &Caller) -> &str {
     if caller.access_key.is_empty() { "anonymous" } else { &caller.access_key }
 }
 
-pub(super) fn check(world: &World, call: &Call) -> Result<(), ApiError> {
-    // AWS lets everybody ask who they are.
-    if call.service == ServiceId::Sts {
-        return Ok(());
-    }
-    for action in actions(call) {
-        if let Some(why) = world.gate.permissions.forbids(&call.caller, &action) {
-            return Err(denied(world, call, &action, why));
+/// Whether a call is let through, and what of its reply is left out.
+pub(super) fn check(world: &mut World, call: &Call) -> Result<Hidden, ApiError> {
+    let key = &call.caller.access_key;
+    let Some(asks) = asks::of(world, call) else {
+        let action = asks::action(call);
+        let decided = world.gate.permissions.decide_by_name(key, &action);
+        return decided.map(|()| None).map_err(|why| denied(world, call, &Ask::new(action, "*"), why));
+    };
+    let mut hidden = None;
+    for ask in asks {
+        match world.gate.permissions.decide(key, &ask) {
+            Ok(()) => {}
+            Err(_) if ask.hides.is_some() => hidden = ask.hides,
+            Err(why) => return Err(denied(world, call, &ask, why)),
         }
     }
-    Ok(())
+    Ok(hidden)
 }
 
-fn denied(world: &World, call: &Call, action: &str, why: &str) -> ApiError {
+/// Takes out of a reply what the caller may not see.
+pub(super) fn hide(reply: &mut Value, what: Hides) {
+    match what {
+        Hides::CompositeAlarms => reply["CompositeAlarms"] = Value::Array(Vec::new()),
+    }
+}
+
+fn denied(world: &World, call: &Call, ask: &Ask, why: Refusal) -> ApiError {
     let who = world.gate.permissions.arn(&world.config.account, &call.caller);
-    let on = resource(&call.input).unwrap_or("*");
-    let message = format!("User: {who} is not authorized to perform: {action} on resource: {on} {why}");
+    let Ask { action, resource, .. } = ask;
+    let why = match why {
+        Refusal::ExplicitDeny => "with an explicit deny in an identity-based policy".to_owned(),
+        Refusal::NothingAllows => format!("because no identity-based policy allows the {action} action"),
+        Refusal::NotKnown => {
+            return ApiError::server(
+                "NotImplemented",
+                format!(
+                    "the embedded AWS does not know which resources and condition keys IAM looks at for \
+                     {action}, and {who} has it for some only: teach it in sim/src/iam/asks"
+                ),
+            );
+        }
+    };
+    let message = format!("User: {who} is not authorized to perform: {action} on resource: {resource} {why}");
     match call.service {
         ServiceId::ElasticLoadBalancing | ServiceId::AutoScaling | ServiceId::CloudWatch => {
             ApiError::client("AccessDenied", message).with_status(403)
@@ -114,71 +175,7 @@ fn denied(world: &World, call: &Call, action: &str, why: &str) -> ApiError {
     }
 }
 
-/// The IAM actions that a call needs.
-fn actions(call: &Call) -> Vec<String> {
-    match (call.service, call.operation.as_str()) {
-        (ServiceId::Lambda, "Invoke") => vec!["lambda:InvokeFunction".into()],
-        (ServiceId::DynamoDb, "TransactWriteItems") => transaction(&call.input),
-        (ServiceId::DynamoDb, "TransactGetItems") => vec!["dynamodb:GetItem".into()],
-        (service, operation) => vec![format!("{}:{operation}", service.name())],
-    }
-}
-
-/// A transaction needs what its members need: `{"Put": …}` needs `dynamodb:PutItem`.
-fn transaction(input: &Value) -> Vec<String> {
-    let items = input["TransactItems"].as_array().into_iter().flatten();
-    let kinds = items.filter_map(|item| item.as_object()?.keys().next());
-    let mut actions: Vec<String> = kinds
-        .map(|kind| match kind.as_str() {
-            "ConditionCheck" => "dynamodb:ConditionCheckItem".to_owned(),
-            kind => format!("dynamodb:{kind}Item"),
-        })
-        .collect();
-    actions.sort();
-    actions.dedup();
-    actions
-}
-
-/// The first ARN among the input's members: near enough to name what was touched.
-fn resource(input: &Value) -> Option<&str> {
-    let members = input.as_object()?.values();
-    members.filter_map(Value::as_str).find(|text| text.starts_with("arn:"))
-}
-
-/// IAM's wildcard, `*`, in an action's name; letter case does not matter.
+/// `*` in an action's name; letter case does not matter.
 fn matches(pattern: &str, action: &str) -> bool {
-    let (pattern, action) = (pattern.to_ascii_lowercase(), action.to_ascii_lowercase());
-    let mut parts = pattern.split('*');
-    let Some(mut rest) = action.strip_prefix(parts.next().unwrap_or_default()) else { return false };
-    if !pattern.contains('*') {
-        return rest.is_empty();
-    }
-    let parts: Vec<&str> = parts.collect();
-    let (last, middle) = parts.split_last().map_or(("", [].as_slice()), |(last, middle)| (*last, middle));
-    for part in middle {
-        let Some(at) = rest.find(part) else { return false };
-        rest = &rest[at + part.len()..];
-    }
-    rest.ends_with(last)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_action_matches_its_pattern() {
-        for (pattern, action, expected) in [
-            ("ecs:UpdateService", "ecs:UpdateService", true),
-            ("ecs:updateservice", "ecs:UpdateService", true),
-            ("ecs:UpdateService", "ecs:UpdateServicePrimaryTaskSet", false),
-            ("ecs:Describe*", "ecs:DescribeTasks", true),
-            ("ecs:Describe*", "ecr:DescribeImages", false),
-            ("*", "ecr:DescribeImages", true),
-            ("ec*:*Image*", "ecr:DescribeImages", true),
-            ("ec*:*Image", "ecr:DescribeImages", false),
-        ] {
-            assert_eq!(matches(pattern, action), expected, "{pattern} {action}");
-        }
-    }
+    crate::wildcard::matches(&pattern.to_ascii_lowercase(), &action.to_ascii_lowercase())
 }

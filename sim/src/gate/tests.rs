@@ -1,8 +1,11 @@
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::faults::When;
 use super::*;
 use crate::call::{Caller, ServiceId};
+use crate::iam::{Document, Policy};
 use crate::world::Config;
 
 fn world() -> World {
@@ -16,6 +19,11 @@ fn call(service: ServiceId, operation: &str) -> Call {
         input: json!({"Name": "/a", "Value": "1", "Type": "String", "Overwrite": true}),
         caller: Caller { access_key: "AKIDEXAMPLE".into() },
     }
+}
+
+fn policy(statement: &Value) -> Arc<Policy> {
+    let document = Document { name: "p".into(), document: json!({ "Statement": statement }) };
+    Arc::new(Policy::read(&[document]).unwrap())
 }
 
 fn put() -> Call {
@@ -123,7 +131,8 @@ fn a_role_allows_its_actions_only() {
         permissions::Role {
             name: "deploy-role".into(),
             session: "deploy".into(),
-            actions: Some(vec!["ssm:Get*".into(), "dynamodb:PutItem".into()]),
+            policy: Some(policy(&json!({
+                "Effect": "Allow", "Action": ["ssm:Get*", "dynamodb:PutItem"], "Resource": "*"}))),
         },
     );
     let error = world.call(&put()).unwrap_err();
@@ -138,4 +147,67 @@ fn a_role_allows_its_actions_only() {
     write.input = json!({"TransactItems": [{"Put": {}}, {"Delete": {}}]});
     let error = world.call(&write).unwrap_err();
     assert!(error.message.contains("dynamodb:DeleteItem"), "{}", error.message);
+}
+
+#[test]
+fn a_role_reaches_its_resources_only_and_what_it_used_is_known() {
+    let mut world = world();
+    let name = "arn:aws:ssm:eu-central-1:123456789012:parameter";
+    let allowed = json!({"Sid": "Read", "Effect": "Allow", "Action": ["ssm:GetParameters", "ssm:PutParameter"],
+        "Resource": [format!("{name}/b/*"), format!("{name}/a")],
+        "Condition": {"StringEquals": {"aws:RequestedRegion": "eu-central-1"}}});
+    let role = permissions::Role { name: "r".into(), session: "s".into(), policy: Some(policy(&allowed)) };
+    world.gate.permissions.assume("AKIDEXAMPLE", role);
+    assert!(world.call(&put()).is_ok(), "/a");
+    let mut read = call(ServiceId::Ssm, "GetParameters");
+    read.input = json!({"Names": ["/a", "/c"]});
+    let error = world.call(&read).unwrap_err();
+    assert_eq!(
+        error.message,
+        format!(
+            "User: arn:aws:sts::123456789012:assumed-role/r/s is not authorized to perform: ssm:GetParameters on \
+             resource: {name}/c because no identity-based policy allows the ssm:GetParameters action"
+        )
+    );
+    let used: Vec<_> =
+        world.gate.permissions.usage.grants().map(|(role, grant)| (role.to_owned(), grant)).collect();
+    let used: Vec<_> = used.iter().map(|(role, it)| (role.as_str(), it.action.as_str(), it.nth)).collect();
+    assert_eq!(used, [("r", "ssm:GetParameters", 1), ("r", "ssm:PutParameter", 1)]);
+}
+
+#[test]
+fn an_operation_of_unknown_needs_is_not_guessed_at() {
+    let mut world = world();
+    let label = |world: &mut World, resource: &str| {
+        let allowed = json!({"Effect": "Allow", "Action": "ssm:LabelParameterVersion", "Resource": resource});
+        let role =
+            permissions::Role { name: "r".into(), session: "s".into(), policy: Some(policy(&allowed)) };
+        world.gate.permissions.assume("AKIDEXAMPLE", role);
+        world.call(&call(ServiceId::Ssm, "LabelParameterVersion")).unwrap_err().code
+    };
+    assert_eq!(label(&mut world, "arn:aws:ssm:*:*:parameter/a"), "NotImplemented");
+    assert_eq!(
+        label(&mut world, "*"),
+        "UnknownOperationException",
+        "allowed, and the service does not have it"
+    );
+}
+
+#[test]
+fn composite_alarms_are_hidden_from_who_has_less_than_everything() {
+    let mut world = world();
+    let tell = |world: &mut World, resource: &str| {
+        let allowed = json!({"Effect": "Allow", "Action": "cloudwatch:DescribeAlarms", "Resource": resource});
+        let role =
+            permissions::Role { name: "r".into(), session: "s".into(), policy: Some(policy(&allowed)) };
+        world.gate.permissions.assume("AKIDEXAMPLE", role);
+        let mut call = call(ServiceId::CloudWatch, "DescribeAlarms");
+        call.input = json!({"AlarmTypes": ["MetricAlarm", "CompositeAlarm"]});
+        world.call(&call).unwrap()["CompositeAlarms"].as_array().map_or(0, Vec::len)
+    };
+    let mut make = call(ServiceId::CloudWatch, "PutCompositeAlarm");
+    make.input = json!({"AlarmName": "both", "AlarmRule": "TRUE"});
+    world.call(&make).unwrap();
+    assert_eq!(tell(&mut world, "arn:aws:cloudwatch:*:*:alarm:*"), 0);
+    assert_eq!(tell(&mut world, "*"), 1);
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Function, Invocation, function_arn};
+use crate::iam::Ask;
 use crate::time::Time;
 use crate::world::World;
 
@@ -31,7 +32,7 @@ pub(super) fn give_up(
     condition: &str,
     error: &str,
 ) {
-    if let Some(queue) = function.dead_letter.clone() {
+    if let Some(queue) = function.dead_letter.clone().filter(|queue| may_send(world, function, queue)) {
         let attributes = [
             ("RequestID", invocation.request_id.clone()),
             ("ErrorCode", "200".to_owned()),
@@ -41,11 +42,24 @@ pub(super) fn give_up(
         let body = invocation.payload.clone();
         world.lambda.dead_letters.push(DeadLetter { at: world.now, queue, body, attributes });
     }
-    if let Some(queue) = function.on_failure.clone() {
+    if let Some(queue) = function.on_failure.clone().filter(|queue| may_send(world, function, queue)) {
         let body = record(world, invocation, condition, error);
         let attributes = BTreeMap::new();
         world.lambda.dead_letters.push(DeadLetter { at: world.now, queue, body, attributes });
     }
+}
+
+/// Lambda sends in the function's role. Without the right the event is lost (`DestinationDeliveryFailures`).
+fn may_send(world: &mut World, function: &Function, queue: &str) -> bool {
+    let ask = Ask::new("sqs:SendMessage", queue).key("aws:RequestedRegion", &world.config.region);
+    let may = world.gate.permissions.decide(&function.access_key(), &ask).is_ok();
+    if !may {
+        tracing::error!(
+            "the role {} does not allow sqs:SendMessage on {queue}: an event is lost",
+            function.role
+        );
+    }
+    may
 }
 
 /// A destination's record, version 1.0.

@@ -1,6 +1,7 @@
 //! A template's resources, made in a world.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -10,6 +11,8 @@ use super::resolve::Scope;
 use super::{Stack, members, role, text};
 use crate::bus;
 use crate::call::ApiError;
+use crate::gate::permissions::Role;
+use crate::iam::Policy;
 use crate::lambda::{self, Function, Permission};
 use crate::world::World;
 
@@ -28,6 +31,7 @@ pub(super) fn resource(
     match resource["Type"].as_str().context("it has no type")? {
         "AWS::Serverless::Function" => function(world, scope, logical, resource, stack),
         "AWS::Lambda::Permission" => permission(world, scope, logical, resource),
+        "AWS::IAM::Role" => role_of_a_service(world, scope, logical, resource, stack),
         "AWS::DynamoDB::Table" => table(world, scope, logical, resource, stack),
         "AWS::Events::Rule" => {
             let properties = scope.eval(&resource["Properties"])?;
@@ -41,6 +45,29 @@ pub(super) fn resource(
             Ok(())
         }
     }
+}
+
+/// A role that a service takes, by its ARN: ECS, to call its hooks. What a managed policy allows is
+/// not known here: such a role is passed over, and may everything.
+fn role_of_a_service(
+    world: &mut World,
+    scope: &Scope<'_>,
+    logical: &str,
+    resource: &Value,
+    stack: &mut Stack,
+) -> Result<()> {
+    if resource["Properties"].get("ManagedPolicyArns").is_some() {
+        stack.ignored.push(format!("AWS::IAM::Role {logical} with managed policies"));
+        return Ok(());
+    }
+    let name = scope.physical(logical, resource)?;
+    let documents = role::of_role(scope, resource)?;
+    let policy = Policy::read(&documents)?;
+    stack.roles.insert(logical.to_owned(), documents);
+    let arn = format!("arn:aws:iam::{}:role/{name}", world.config.account);
+    let role = Role { name, session: "service".to_owned(), policy: Some(Arc::new(policy)) };
+    world.gate.permissions.assume(&arn, role);
+    Ok(())
 }
 
 /// Of its resource policy only `lambda:InvokeFunction` is known here.
@@ -83,7 +110,7 @@ fn function(
     };
     let mut function = Function {
         role: allowed.role,
-        actions: Some(allowed.actions),
+        policies: Some(allowed.policies),
         environment: environment(scope, properties)?,
         ..Function::named(&name)
     };

@@ -145,7 +145,8 @@ fn expressions_are_resolved() {
     let function = world.lambda.function("f-live").unwrap();
     assert_eq!(function.environment["A"], "b");
     assert_eq!(function.environment["B"], "a+1/${Y}/eu-central-1");
-    assert_eq!(function.actions.as_deref(), Some(["ssm:GetParameter".to_owned()].as_slice()));
+    let policies = function.policies.as_ref().unwrap();
+    assert_eq!(policies[0].document["Statement"]["Action"], "ssm:GetParameter");
     assert_eq!(function.dead_letter.as_deref(), Some("arn:aws:sqs:eu-central-1:123456789012:s-Q"));
     assert_eq!(function.reserved_concurrency, Some(1));
     assert_eq!(live.outputs["Url"], "https://sqs.eu-central-1.amazonaws.com/123456789012/s-Q");

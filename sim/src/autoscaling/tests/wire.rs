@@ -1,9 +1,12 @@
 //! The calls as clients send them, and the gate before them.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, Method, Uri};
 
 use super::*;
 use crate::gate::permissions::Role;
+use crate::iam::{Document, Policy};
 
 fn send(world: &mut World, service: &str, body: &str) -> (u16, String) {
     let scope = format!("AKIDEXAMPLE/20261123/eu-central-1/{service}/aws4_request");
@@ -89,10 +92,12 @@ fn ec2_speaks_its_own_dialect() {
 #[test]
 fn permissions_are_kept_in_each_services_own_words() {
     let mut world = settled(0, 1, 2);
+    let allowed = json!({"Effect": "Allow", "Action": "autoscaling:Describe*", "Resource": "*"});
+    let document = Document { name: "p".into(), document: json!({ "Statement": allowed }) };
     let role = Role {
         name: "scale".into(),
         session: "scale".into(),
-        actions: Some(vec!["autoscaling:Describe*".into()]),
+        policy: Some(Arc::new(Policy::read(&[document]).unwrap())),
     };
     world.gate.permissions.assume("AKIDEXAMPLE", role);
     call(&mut world, "DescribeAutoScalingGroups", json!({}));

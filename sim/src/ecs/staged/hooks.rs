@@ -12,6 +12,7 @@ use super::super::service::{Service, ServiceKey};
 use super::super::strategy::{self, Hook, HookAction, HookKind, Share, Stage};
 use super::super::{events, hex_id};
 use super::progress::{HookRun, HookStatus, Progress, current, current_mut};
+use crate::iam::Ask;
 use crate::lambda;
 use crate::world::World;
 
@@ -60,6 +61,7 @@ fn made(world: &mut World, index: usize, hook: Hook, stage: Stage) -> HookRun {
         index,
         kind: hook.kind,
         function: hook.function,
+        role: hook.role,
         stage,
         status,
         expires_at: world.now() + hook.timeout,
@@ -75,10 +77,18 @@ fn invoke(world: &mut World, key: &ServiceKey, id: &str) {
     let Some(run) = progress.hooks.iter().find(|it| it.id == id) else { return };
     let payload = payload(service, release, progress, run);
     let function = run.function.clone().unwrap_or_default();
-    if lambda::invoke(world, &function, payload, lambda::Caller::EcsHook { hook: id.to_owned() }).is_none() {
+    let role = run.role.clone().unwrap_or_default();
+    let caller = lambda::Caller::EcsHook { hook: id.to_owned() };
+    if !may_invoke(world, &role, &function) || lambda::invoke(world, &function, payload, caller).is_none() {
         // Looked at with the next pass, as an answer would be.
         set_status(world, key, id, HookStatus::Failed);
     }
+}
+
+/// By the hook's role, where it is known here: a role that a person made may everything.
+fn may_invoke(world: &mut World, role: &str, function: &str) -> bool {
+    let asked = Ask::new("lambda:InvokeFunction", function).key("aws:RequestedRegion", &world.config.region);
+    world.gate.permissions.decide(role, &asked).is_ok()
 }
 
 /// What AWS sends, member by member as in the guide's samples.

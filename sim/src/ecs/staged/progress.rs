@@ -56,6 +56,8 @@ pub(crate) struct HookRun {
     pub(crate) index: usize,
     pub(crate) kind: HookKind,
     pub(crate) function: Option<String>,
+    #[serde(default)] // a state from before it was kept
+    pub(crate) role: Option<String>,
     /// The stage that it is told.
     pub(crate) stage: Stage,
     pub(crate) status: HookStatus,
