@@ -20,6 +20,7 @@
 //! | [`function`] | the deploy function: sandboxes over the in-process door |
 //! | [`people`] | what people do: push, apply a spec, hold, release |
 //! | [`gates`] | what stands before rollouts: alarms, stops |
+//! | [`grants`] | which grants of the roles a test used |
 //! | [`looks`] | what came of it: rows, history, revisions, what is live |
 //! | [`traffic`] | requests through the load balancer, counted |
 //! | [`verify`] | a service that ECS rolls out in stages, with the verify function as its hook |
@@ -33,6 +34,7 @@ pub mod account;
 pub mod canary;
 pub mod function;
 pub mod gates;
+pub mod grants;
 pub mod looks;
 pub mod people;
 pub mod routes;

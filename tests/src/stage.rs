@@ -13,10 +13,13 @@ use crate::account::{self, ByHand};
 use crate::looks::FunctionCall;
 use crate::traffic::Traffic;
 use crate::watch::Watch;
-use crate::{CLUSTER, function};
+use crate::{CLUSTER, function, grants};
 
 /// The stack that users deploy.
 const TEMPLATE: &str = include_str!("../../template.yaml");
+const STACK: &str = "windlass";
+/// The roles that specs may name.
+const PASS_ROLES: &str = "arn:aws:iam::123456789012:role/tasks/*";
 /// How often requests are sent and invariants asked.
 const TICK: Duration = Duration::from_millis(500);
 /// Nothing that is tested takes longer than this to become quiet.
@@ -234,10 +237,20 @@ impl Stage {
     }
 }
 
+/// What the functions were allowed and did is written down, however the test ends.
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if let Some(dir) = grants::wanted() {
+            self.door.with(|world| grants::note(&dir, world, STACK));
+        }
+    }
+}
+
 fn install(world: &mut World, listener: &str) -> template::Stack {
-    let config = StackConfig::named("windlass")
+    let config = StackConfig::named(STACK)
         .with("ClusterNames", CLUSTER)
         .with("ListenerArn", listener)
+        .with("PassRoleArns", PASS_ROLES)
         .with("LabelClusters", CLUSTER)
         .with("LabelPathPrefixes", "/apps,/admin")
         .with("LabelMaxDesired", "4");

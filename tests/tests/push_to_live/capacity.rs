@@ -96,3 +96,22 @@ async fn a_new_application_finds_its_room_from_an_empty_cluster_with_one_instanc
     stage.until_quiet().await;
     stage.finish().await;
 }
+
+/// An instance that no group has was put there by a person: it is looked up, counted, and left.
+#[tokio::test(start_paused = true)]
+async fn an_instance_beside_the_groups_is_asked_about_and_stays() {
+    let mut stage = shop(3, 6).await;
+    stage.door.with(|world| windlass_tests::account::instance(world, 90));
+    stage.door.with(|world| world.gate.log.clear());
+    stage.run_for(Duration::from_mins(20)).await;
+    let scale = windlass_sim::lambda::access_key(&stage.scale);
+    let asked = stage.door.with(|world| {
+        let mut calls = world.gate.log.records();
+        calls.any(|it| it.caller.access_key == scale && it.operation == "DescribeAutoScalingInstances")
+    });
+    assert!(asked, "whose it is");
+    let by_hand = format!("i-{:017x}", 90);
+    let there = stage.door.with(|world| ecs::view::instances(world));
+    let by_hand = there.iter().find(|it| it.instance_id == by_hand);
+    assert!(by_hand.is_some_and(|it| it.status == "ACTIVE"), "{there:?}");
+}

@@ -20,6 +20,7 @@ mod meanwhile;
 mod peers;
 mod peers_table;
 mod pre_deploy;
+mod privilege;
 mod refusals;
 mod releases_that_fail;
 mod retire;

@@ -17,7 +17,7 @@ fn asked(world: &World, service: ServiceId, operation: &str, input: Value) -> Ve
     let asks = asks::of(world, &call(service, operation, input)).expect("the operation is known");
     let keys = |ask: &Ask| {
         let names = ask.names().filter(|name| *name != "aws:requestedregion");
-        names.map(|name| format!(" {name}={}", ask.values(name).join("|"))).collect::<String>()
+        names.map(|name| format!(" {name}={}", ask.values(name).join("|"))).collect::<Vec<_>>().concat()
     };
     asks.iter().map(|ask| format!("{} {}{}", ask.action, ask.resource, keys(ask))).collect()
 }
