@@ -82,13 +82,15 @@ impl Failure {
         let resource = said.split_once("on resource: ").and_then(|(_, rest)| rest.split_whitespace().next());
         // Which roles tasks may be given the stack's owner says.
         let to_tasks = ["ecs:RegisterTaskDefinition", "ecs:RunTask"].contains(&self.action);
-        match (action, resource) {
-            ("iam:PassRole", Some(role)) if to_tasks => {
-                format!(
-                    "add {role} to the stack's parameter PassRoleArns, or name one of its roles in the spec"
-                )
-            }
-            (action, _) => format!("allow {action} for the role that this runs with"),
+        match (action, resource, resource.and_then(cluster_of)) {
+            ("iam:PassRole", Some(role), _) if to_tasks => format!(
+                "add {role} to the stack's parameter PassRoleArns, or name one of its roles in the spec"
+            ),
+            (action, _, Some(cluster)) => format!(
+                "allow {action} for the role that this runs with: a stack's are confined to its ClusterNames, so correct \
+                 the cluster's name in the spec, or add cluster {cluster} to them"
+            ),
+            _ => format!("allow {action} for the role that this runs with"),
         }
     }
 
@@ -115,6 +117,13 @@ impl Failure {
             None => format!("{}: no answer: {}", self.action, self.message),
         }
     }
+}
+
+/// The cluster that an ECS ARN says: `…:service/<cluster>/<service>`.
+fn cluster_of(arn: &str) -> Option<&str> {
+    let mut path = arn.split(':').nth(5).filter(|_| arn.contains(":ecs:"))?.split('/');
+    let kind = path.next()?;
+    (!kind.starts_with("task-definition") && kind != "capacity-provider").then(|| path.next())?
 }
 
 /// An error's words down to its first cause, each said once.
@@ -275,6 +284,13 @@ mod tests {
         );
         let next = "add arn:aws:iam::1:role/a to the stack's parameter PassRoleArns, or name one of its roles in the spec";
         assert_eq!(role.next_step().as_deref(), Some(next));
+        let elsewhere = "User: x is not authorized to perform: ecs:UpdateService on resource: \
+                         arn:aws:ecs:eu-central-1:1:service/mian/shop because";
+        let next = failure("AccessDeniedException", elsewhere).next_step().unwrap_or_default();
+        assert!(
+            next.contains("correct the cluster's name in the spec, or add cluster mian to them"),
+            "{next}"
+        );
         assert!(failure("ExpiredToken", "x").with_next_step().contains("renew the credentials"));
     }
 
