@@ -50,7 +50,7 @@ pub fn register(door: &InProcess, name: &str, retries: Retries) {
             // new one, with nothing kept.
             let app = sandboxes.take();
             let called = app.invocation(&invocation.request_id, invocation.deadline.0);
-            let ended = begin(&app, &invocation.payload, &called).await;
+            let ended = begin(&app, invocation.payload.to_string().as_bytes(), &called).await;
             sandboxes.give_back(app);
             ended.map_err(|error| error.to_string())
         }
@@ -68,7 +68,7 @@ pub fn register_scale(door: &InProcess, name: &str, retries: Retries) {
             let app = sandboxes.take();
             let (id, deadline) = (&invocation.request_id, invocation.deadline.0);
             let called = windlass_aws::Invocation::new(id, deadline, &app.clock, app.stack.timeout);
-            let ended = scale(&app, &invocation.payload, &called).await;
+            let ended = scale(&app, invocation.payload.to_string().as_bytes(), &called).await;
             sandboxes.give_back(app);
             ended.map_err(|error| error.to_string())
         }
@@ -86,7 +86,7 @@ pub fn register_drain(door: &InProcess, name: &str, retries: Retries) {
             let app = sandboxes.take();
             let (id, deadline) = (&invocation.request_id, invocation.deadline.0);
             let called = windlass_aws::Invocation::new(id, deadline, &app.clock, app.stack.timeout);
-            let ended = drain(&app, &invocation.payload, &called).await;
+            let ended = drain(&app, invocation.payload.to_string().as_bytes(), &called).await;
             sandboxes.give_back(app);
             ended.map_err(|error| error.to_string())
         }
@@ -95,7 +95,7 @@ pub fn register_drain(door: &InProcess, name: &str, retries: Retries) {
 
 fn drain<'a>(
     app: &'a windlass_drain::App,
-    event: &'a Value,
+    event: &'a [u8],
     invocation: &'a windlass_aws::Invocation,
 ) -> BoxFuture<'a, Result<Value, windlass_drain::HandleError>> {
     windlass_drain::handle(app, event, invocation).boxed()
@@ -109,7 +109,7 @@ pub fn register_asleep(door: &InProcess, name: &str) {
 
 fn scale<'a>(
     app: &'a windlass_scale::App,
-    event: &'a Value,
+    event: &'a [u8],
     invocation: &'a windlass_aws::Invocation,
 ) -> BoxFuture<'a, Result<Value, windlass_scale::HandleError>> {
     windlass_scale::handle(app, event, invocation).boxed()
@@ -124,7 +124,7 @@ pub fn register_verify(door: &InProcess, name: &str, retries: Retries) {
         let sandboxes = Arc::clone(&sandboxes);
         async move {
             let app = sandboxes.take();
-            let ended = verify(&app, &invocation.payload).await;
+            let ended = verify(&app, invocation.payload.to_string().as_bytes()).await;
             sandboxes.give_back(app);
             ended.map_err(|error| error.to_string())
         }
@@ -133,7 +133,7 @@ pub fn register_verify(door: &InProcess, name: &str, retries: Retries) {
 
 fn verify<'a>(
     app: &'a windlass_verify::App,
-    event: &'a Value,
+    event: &'a [u8],
 ) -> BoxFuture<'a, Result<Value, windlass_verify::HandleError>> {
     windlass_verify::handle(app, event).boxed()
 }
@@ -141,7 +141,7 @@ fn verify<'a>(
 /// Boxed where all borrows have one lifetime: the compiler proves `Send` only there.
 fn begin<'a>(
     app: &'a App,
-    event: &'a Value,
+    event: &'a [u8],
     invocation: &'a Invocation,
 ) -> BoxFuture<'a, Result<Value, HandleError>> {
     handle(app, event, invocation).boxed()

@@ -43,7 +43,7 @@ fn scale(door: &InProcess, name: &str) -> anyhow::Result<()> {
             let app = warm.unwrap_or_else(|| make());
             let (id, deadline) = (&invocation.request_id, invocation.deadline.0);
             let called = Invocation::new(id, deadline, &app.clock, app.stack.timeout);
-            let ended = pass(&app, &invocation.payload, &called).await;
+            let ended = pass(&app, invocation.payload.to_string().as_bytes(), &called).await;
             idle.lock().unwrap_or_else(PoisonError::into_inner).push(app);
             ended.map_err(|error| error.to_string())
         }
@@ -54,7 +54,7 @@ fn scale(door: &InProcess, name: &str) -> anyhow::Result<()> {
 /// Boxed where all borrows have one lifetime: the compiler proves `Send` only there.
 fn pass<'a>(
     app: &'a App,
-    event: &'a Value,
+    event: &'a [u8],
     invocation: &'a Invocation,
 ) -> BoxFuture<'a, Result<Value, HandleError>> {
     handle(app, event, invocation).boxed()

@@ -54,10 +54,9 @@ pub enum HandleError {
     },
 }
 
-/// Reads the event, rings the doorbells it means, and makes their passes.
-pub async fn handle(app: &App, payload: &Value, invocation: &Invocation) -> Result<Value, HandleError> {
-    let bytes = payload.to_string();
-    let incoming = event::read(bytes.as_bytes()).inspect_err(|malformed| {
+/// Reads the event, as Lambda was given it; rings the doorbells it means, and makes their passes.
+pub async fn handle(app: &App, payload: &[u8], invocation: &Invocation) -> Result<Value, HandleError> {
+    let incoming = event::read(payload).inspect_err(|malformed| {
         tracing::error!(malformed = 1, reason = %malformed, "refused a malformed event");
     })?;
     let unknown = incoming.unknown_parts().len();

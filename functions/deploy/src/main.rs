@@ -2,7 +2,7 @@
 //! invocations of a sandbox.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use windlass_deploy::{App, handle};
 use windlass_shared::deploy::Stack;
 
@@ -11,11 +11,11 @@ async fn main() -> Result<(), Error> {
     windlass_deploy::log::init();
     let stack = Stack::read(|name| std::env::var(name).ok())?;
     let app = App::from_lambda_env(stack)?;
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| {
         let app = &app;
         async move {
             let invocation = app.invocation(&event.context.request_id, event.context.deadline);
-            handle(app, &event.payload, &invocation).await.map_err(Error::from)
+            handle(app, event.payload.get().as_bytes(), &invocation).await.map_err(Error::from)
         }
     }))
     .await

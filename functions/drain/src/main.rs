@@ -2,7 +2,7 @@
 //! sandbox.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use windlass_aws::Invocation;
 use windlass_drain::{App, handle};
 use windlass_shared::deploy::Stack;
@@ -12,12 +12,12 @@ async fn main() -> Result<(), Error> {
     windlass_drain::log::init();
     let stack = Stack::read(|name| std::env::var(name).ok())?;
     let app = App::from_lambda_env(stack)?;
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| {
         let app = &app;
         async move {
             let (id, deadline) = (&event.context.request_id, event.context.deadline);
             let invocation = Invocation::new(id, deadline, &app.clock, app.stack.timeout);
-            handle(app, &event.payload, &invocation).await.map_err(Error::from)
+            handle(app, event.payload.get().as_bytes(), &invocation).await.map_err(Error::from)
         }
     }))
     .await

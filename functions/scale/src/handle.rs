@@ -27,9 +27,8 @@ pub enum HandleError {
 }
 
 /// Reads the event, rings the clusters that it means, and makes their passes.
-pub async fn handle(app: &App, payload: &Value, invocation: &Invocation) -> Result<Value, HandleError> {
-    let bytes = payload.to_string();
-    let incoming = event::read(bytes.as_bytes()).inspect_err(|malformed| {
+pub async fn handle(app: &App, payload: &[u8], invocation: &Invocation) -> Result<Value, HandleError> {
+    let incoming = event::read(payload).inspect_err(|malformed| {
         tracing::error!(malformed = 1, reason = %malformed, "refused a malformed event");
     })?;
     let cause = incoming.describe();

@@ -34,8 +34,8 @@ pub enum HandleError {
 }
 
 /// Answers ECS, or a pass.
-pub async fn handle(app: &App, payload: &Value) -> Result<Value, HandleError> {
-    let incoming = event::read(payload.to_string().as_bytes()).inspect_err(|malformed| {
+pub async fn handle(app: &App, payload: &[u8]) -> Result<Value, HandleError> {
+    let incoming = event::read(payload).inspect_err(|malformed| {
         tracing::error!(malformed = 1, reason = %malformed, "refused a malformed event");
     })?;
     match &incoming.event {

@@ -2,7 +2,7 @@
 //! invocations of a sandbox.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use windlass_shared::deploy::Stack;
 use windlass_verify::{App, handle};
 
@@ -11,9 +11,9 @@ async fn main() -> Result<(), Error> {
     windlass_verify::log::init();
     let stack = Stack::read(|name| std::env::var(name).ok())?;
     let app = App::from_lambda_env(stack)?;
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| {
         let app = &app;
-        async move { handle(app, &event.payload).await.map_err(Error::from) }
+        async move { handle(app, event.payload.get().as_bytes()).await.map_err(Error::from) }
     }))
     .await
 }
