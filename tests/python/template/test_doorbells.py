@@ -25,6 +25,8 @@ RINGS = {
     "ecs-service-action-task-start-impaired-RECONSTRUCTED.json": ["ServiceActed"],
     "ecs-service-action-placement-failure-ec2-cpu.json": ["ServiceActed"],
     "ecs-service-action-placement-failure-fargate.json": ["ServiceActed"],
+    # A migration's end: the rollout behind it begins at once, and not with the sweep.
+    "ecs-task-state-change-before-rollout-stopped-RECONSTRUCTED.json": ["TaskBeforeRolloutEnded"],
     "ssm-parameter-store-change-spec-delete-RECONSTRUCTED.json": ["SpecChanged"],
     "ssm-parameter-store-change-spec-update-RECONSTRUCTED.json": ["SpecChanged"],
     "ecr-image-scan-complete.json": ["ImageScanned"],
@@ -59,6 +61,7 @@ RINGS_DRAIN = {
     "asg-terminate-unsuccessful.json": ["InstanceEnded"],
     "ec2-instance-rebalance-recommendation.json": ["SpotInterrupted"],
     "ec2-spot-interruption-warning.json": ["SpotInterrupted"],
+    "ecs-task-state-change-before-rollout-stopped-RECONSTRUCTED.json": ["TaskEnded"],
     "ecs-task-state-change-failed-to-start-RECONSTRUCTED.json": ["TaskEnded"],
     "ecs-task-state-change-stopped-RECONSTRUCTED.json": ["TaskEnded"],
 }

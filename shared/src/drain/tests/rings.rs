@@ -53,6 +53,7 @@ fn every_sample_rings_an_instance_or_says_why_none() {
     ec2-instance-state-change: - it says nothing of an instance that leaves
     ec2-spot-interruption-warning: i-1234567890abcdef0 Spot { at: 2026-01-13T00:12:38Z }
     ecs-container-instance-state-change: - an instance that is ACTIVE leaves nothing behind
+    ecs-task-state-change-before-rollout-stopped-RECONSTRUCTED: arn:aws:ecs:us-east-1:123456789012:container-instance/main/d1d84798400f49f3b21cb61610c1e000 of main
     ecs-task-state-change-ec2-running: - a task that goes on, or that no instance of the cluster had, empties none
     ecs-task-state-change-failed-to-start-RECONSTRUCTED: arn:aws:ecs:us-east-1:123456789012:container-instance/main/d1d84798400f49f3b21cb61610c1e000 of main
     ecs-task-state-change-stopped-RECONSTRUCTED: arn:aws:ecs:us-east-1:123456789012:container-instance/main/d1d84798400f49f3b21cb61610c1e000 of main
