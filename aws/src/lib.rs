@@ -47,7 +47,7 @@ pub use clients::{Clients, ClientsError};
 pub use clock::{Clock, NotAClock};
 pub use draining::DrainObserver;
 pub use error::Failure;
-pub use ledger::{Lease, Ledger, LedgerError, Released, RingResult, RowKey, StateWrite};
+pub use ledger::{Lease, Ledger, LedgerError, Quarantined, Released, RingResult, RowKey, StateWrite};
 pub use observe::{Hints, Observer};
 pub use pass::Invocation;
 pub use sweep::{Glimpse, SweepFailure};

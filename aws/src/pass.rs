@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use windlass_shared::id::Timestamp;
 
 use crate::Clock;
-use crate::ledger::{Lease, Ledger, LedgerError, Released, RingResult, RowKey, StateWrite};
+use crate::ledger::{Lease, Ledger, LedgerError, Quarantined, Released, RingResult, RowKey, StateWrite};
 
 /// Rounds under one lease. Each ring during a round asks for another; what is rung without end is the
 /// timer's after that.
@@ -51,9 +51,11 @@ impl Invocation {
 pub struct Turn<S, E> {
     /// The row's state from now on.
     pub state: S,
-    /// Whether that is worth a write.
+    /// What is added to the row's quarantine; nothing where it has none.
+    pub quarantine: Quarantined,
+    /// Whether these are worth a write.
     pub is_news: bool,
-    /// Whether a step found the world changed: another round.
+    /// Whether the world is not as this round's plan saw it: another one.
     pub is_stale: bool,
     /// In words, for whoever called.
     pub end: E,
@@ -126,7 +128,7 @@ async fn rounds<P: Pass>(
             break;
         }
         let turn = pass.round(lease, &row).await?;
-        let news = turn.is_news.then(|| StateWrite::of(&turn.state));
+        let news = turn.is_news.then_some(StateWrite { state: &turn.state, quarantine: &turn.quarantine });
         let goes_round = turn.is_stale && round < ROUNDS;
         if !goes_round {
             match ledger.release(lease, P::Key::rung(&row), news).await? {
@@ -138,7 +140,7 @@ async fn rounds<P: Pass>(
         if let Some(news) = news {
             ledger.write_state(lease, news).await?;
         }
-        P::Key::set_state(&mut row, turn.state);
+        P::Key::add(&mut row, turn.state, turn.quarantine);
     }
     ledger.let_go(lease).await?;
     Ok(Passed::OutOfTime)

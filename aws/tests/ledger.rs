@@ -324,7 +324,10 @@ async fn clusters_and_instances_have_rows_leases_and_histories_of_their_own() {
     assert_eq!(row.rung, 1);
     let state = ClusterState { generation: 7, ..ClusterState::default() };
     assert_eq!(
-        ledger.release(&lease, row.rung, Some(StateWrite::of(&state))).await.unwrap(),
+        ledger
+            .release(&lease, row.rung, Some(StateWrite { state: &state, quarantine: &BTreeMap::new() }))
+            .await
+            .unwrap(),
         Released::Released
     );
     assert_eq!(ledger.row(&cluster).await.unwrap().state, state);

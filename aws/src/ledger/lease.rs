@@ -1,15 +1,15 @@
 //! Ringing, leasing, writing under a lease, and letting go.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
-use windlass_shared::id::{ImageDigest, Timestamp};
-use windlass_shared::ledger::{Quarantine, ServiceState};
+use windlass_shared::id::Timestamp;
+use windlass_shared::ledger::ServiceState;
 
 use super::item::{self, Item, json, number, string};
-use super::row::{RowKey, row_key};
+use super::row::{Quarantined, RowKey, row_key};
 use super::{Lease, Ledger, LedgerError, RingResult};
 use crate::error::Failure;
 
@@ -21,7 +21,7 @@ pub struct StateWrite<'a, S = ServiceState> {
     /// The row's state, whole.
     pub state: &'a S,
     /// Digests to add to the quarantine. Those that are in it stay: only people take out.
-    pub quarantine: &'a BTreeMap<ImageDigest, Quarantine>,
+    pub quarantine: &'a Quarantined,
 }
 
 // Derived, it would ask the same of `S`.
@@ -32,16 +32,6 @@ impl<S> Clone for StateWrite<'_, S> {
 }
 
 impl<S> Copy for StateWrite<'_, S> {}
-
-/// No digest, of rows that have no quarantine.
-static NONE: BTreeMap<ImageDigest, Quarantine> = BTreeMap::new();
-
-impl<'a, S> StateWrite<'a, S> {
-    /// The state alone.
-    pub fn of(state: &'a S) -> Self {
-        Self { state, quarantine: &NONE }
-    }
-}
 
 /// What came of letting go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

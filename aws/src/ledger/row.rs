@@ -1,16 +1,20 @@
 //! Whose rows there are, and how each is read.
 
+use std::collections::BTreeMap;
 use std::fmt::{Debug, Display};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
-use windlass_shared::id::{ClusterName, ServiceKey};
+use windlass_shared::id::{ClusterName, ImageDigest, ServiceKey};
 use windlass_shared::ledger::{
-    ClusterRow, ClusterState, InstanceKey, InstanceRow, InstanceState, ServiceRow, ServiceState,
+    ClusterRow, ClusterState, InstanceKey, InstanceRow, InstanceState, Quarantine, ServiceRow, ServiceState,
 };
 
 use super::LedgerError;
 use super::item::{self, Item, ROW, keys, string};
+
+/// Digests with the reason why each is in quarantine.
+pub type Quarantined = BTreeMap<ImageDigest, Quarantine>;
 
 /// What has a row, and so a doorbell and a lease.
 pub trait RowKey: Clone + Debug + Display + PartialEq + Eq + Send + Sync {
@@ -33,8 +37,8 @@ pub trait RowKey: Clone + Debug + Display + PartialEq + Eq + Send + Sync {
     /// It rang again.
     fn ring(row: &mut Self::Row, rung: u64);
 
-    /// The row's state from now on.
-    fn set_state(row: &mut Self::Row, state: Self::State);
+    /// What a pass came to: the row's state from now on, and what it adds to its quarantine, where it has one.
+    fn add(row: &mut Self::Row, state: Self::State, quarantine: Quarantined);
 }
 
 /// What is the same of every row.
@@ -47,8 +51,13 @@ macro_rules! of_row {
         fn ring(row: &mut Self::Row, rung: u64) {
             row.rung = rung;
         }
+    };
+}
 
-        fn set_state(row: &mut Self::Row, state: Self::State) {
+/// What is the same of the rows that have no quarantine: their passes give none.
+macro_rules! state_alone {
+    () => {
+        fn add(row: &mut Self::Row, state: Self::State, _: Quarantined) {
             row.state = state;
         }
     };
@@ -68,6 +77,11 @@ impl RowKey for ServiceKey {
     }
 
     of_row!();
+
+    fn add(row: &mut ServiceRow, state: ServiceState, quarantine: Quarantined) {
+        row.state = state;
+        row.quarantine.extend(quarantine);
+    }
 }
 
 impl RowKey for ClusterName {
@@ -90,6 +104,7 @@ impl RowKey for ClusterName {
     }
 
     of_row!();
+    state_alone!();
 }
 
 impl RowKey for InstanceKey {
@@ -111,6 +126,7 @@ impl RowKey for InstanceKey {
     }
 
     of_row!();
+    state_alone!();
 }
 
 /// The partition as DynamoDB takes it.

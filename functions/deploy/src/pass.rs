@@ -1,29 +1,18 @@
-//! One pass over one service: ring → lease → observe → plan → check → apply → record.
-//!
-//! The loop goes round again where somebody rang meanwhile, or where a step found the
-//! world changed since it was looked at; a bounded number of times, and never past the
-//! function's deadline. What is left then, the timer's next sweep takes up.
+//! One pass over one service: observe → plan → check → apply → record, under the service's lease.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use jiff::SignedDuration;
 use windlass_aws::observe::route_hint;
-use windlass_aws::{Hints, Lease, LedgerError, Released, RingResult, StateWrite};
+use windlass_aws::pass::{self, Pass, Passed, Turn};
+use windlass_aws::{Hints, Invocation, Lease, LedgerError, StateWrite};
 use windlass_shared::deploy::{self, Plan, StepOutcome, Violation, record};
 use windlass_shared::event::Doorbell;
 use windlass_shared::facts::ServiceFacts;
 use windlass_shared::id::{ServiceKey, Timestamp};
 use windlass_shared::ledger::{Manner, ServiceRow, ServiceState};
 
-use windlass_aws::Invocation;
-
 use crate::app::App;
-
-/// Rounds under one lease. Each ring during a round asks for another; a service that is
-/// rung without end is the timer's after that.
-const ROUNDS: u32 = 5;
-/// A round takes well under a second; with less than this left none is begun.
-const ROOM: SignedDuration = SignedDuration::from_secs(10);
 
 /// A pass to make.
 #[derive(Debug, Clone)]
@@ -110,25 +99,20 @@ pub(crate) async fn pass(app: &App, task: &Task, invocation: &Invocation) -> Res
         // A push will be rolled out, and waits for the cluster's architectures: two calls deep.
         app.observer.warm(&task.key.cluster);
     }
-    let now = app.clock.now();
-    let holder = format!("{}/{}", invocation.request_id, task.key);
-    let (lease, mut row) =
-        match app.ledger.ring_and_lease(&task.key, now, invocation.lease_until(), &holder).await? {
-            RingResult::Leased { lease, row } => (lease, row),
-            RingResult::Busy { .. } => return Ok(PassEnd::Busy),
-        };
-    // Boxed: every pass side by side would carry this one's rounds on its stack.
-    let before = (row.state.settled.clone(), row.quarantine.clone());
-    let end = Box::pin(rounds(app, task, invocation, &lease, &mut row)).await;
-    if let Err(error) = &end {
+    let own = OverService { app, task, concerns_followers: AtomicBool::new(false) };
+    let ended = pass::pass(&app.ledger, &app.clock, &task.key, invocation, &own).await;
+    if let Err(error) = &ended {
         tracing::error!(service = %task.key, %error, "pass failed");
-        // Nobody has to wait for the lease to run out. If this fails too, they do.
-        let _: Result<(), LedgerError> = app.ledger.let_go(&lease).await;
     }
-    if (&row.state.settled, &row.quarantine) != (&before.0, &before.1) {
+    if own.concerns_followers.into_inner() {
         ring_followers(app, &task.key).await;
     }
-    end
+    match ended? {
+        Passed::Ended(Done { refused: Some(reason), .. }) => Err(PassError::Refused(reason)),
+        Passed::Ended(Done { end, refused: None }) => Ok(end),
+        Passed::Busy => Ok(PassEnd::Busy),
+        Passed::OutOfTime => Ok(PassEnd::OutOfTime),
+    }
 }
 
 /// Whether a pass would do anything, or note anything that the row does not say. What is seen
@@ -169,60 +153,9 @@ async fn ring_followers(app: &App, key: &ServiceKey) {
     }
 }
 
-async fn rounds(
-    app: &App,
-    task: &Task,
-    invocation: &Invocation,
-    lease: &Lease,
-    row: &mut ServiceRow,
-) -> Result<PassEnd, PassError> {
-    let mut last = PassEnd::Nothing;
-    for round in 1..=ROUNDS {
-        if app.clock.now().duration_until(invocation.deadline) < ROOM {
-            app.ledger.let_go(lease).await?;
-            return Ok(PassEnd::OutOfTime);
-        }
-        let done = Box::pin(one_round(app, task, lease, row)).await?;
-        let goes_round = done.looks_again && round < ROUNDS;
-        last = done.end;
-        row.state = done.state;
-        row.quarantine.extend(done.plan.ledger.quarantine.clone());
-        if goes_round {
-            app.ledger.write_state(lease, write(&row.state, &done.plan)).await?;
-            continue;
-        }
-        let news = done.is_news.then(|| write(&row.state, &done.plan));
-        match app.ledger.release(lease, row.rung, news).await? {
-            Released::Released => return refused_or(done.refused, last),
-            Released::RungAgain { rung } => {
-                row.rung = rung;
-                // The release wrote nothing, and the next round only writes what is new to it.
-                if done.is_news {
-                    app.ledger.write_state(lease, write(&row.state, &done.plan)).await?;
-                }
-            }
-        }
-    }
-    app.ledger.let_go(lease).await?;
-    Ok(last)
-}
-
-fn refused_or(refused: Option<String>, end: PassEnd) -> Result<PassEnd, PassError> {
-    refused.map_or(Ok(end), |reason| Err(PassError::Refused(reason)))
-}
-
-fn write<'a>(state: &'a ServiceState, plan: &'a Plan) -> StateWrite<'a> {
-    StateWrite { state, quarantine: &plan.ledger.quarantine }
-}
-
-/// What a round came to.
+/// How a round ended.
 struct Done {
     end: PassEnd,
-    plan: Plan,
-    state: ServiceState,
-    is_news: bool,
-    /// Another round: the world is not as this one's plan saw it.
-    looks_again: bool,
     refused: Option<String>,
 }
 
@@ -254,36 +187,53 @@ async fn look(app: &App, task: &Task, row: &ServiceRow) -> Look {
     Look { facts, plan, now }
 }
 
-async fn one_round(app: &App, task: &Task, lease: &Lease, row: &ServiceRow) -> Result<Done, PassError> {
-    let look = Box::pin(look(app, task, row)).await;
-    let intent = look.intent(row);
-    let Look { facts, plan, now } = look;
-    let violations = deploy::check(&plan, &facts, row);
-    if !violations.is_empty() {
-        return Err(PassError::Unsound(violations));
+struct OverService<'a> {
+    app: &'a App,
+    task: &'a Task,
+    /// A release was settled, or given up: whoever waits for that is rung once the lease is let go.
+    concerns_followers: AtomicBool,
+}
+
+impl Pass for OverService<'_> {
+    type Key = ServiceKey;
+    type End = Done;
+    type Error = PassError;
+
+    async fn round(&self, lease: &Lease, row: &ServiceRow) -> Result<Turn<ServiceState, Done>, PassError> {
+        let Self { app, task, concerns_followers } = self;
+        let look = Box::pin(look(app, task, row)).await;
+        let intent = look.intent(row);
+        let Look { facts, plan, now } = look;
+        let violations = deploy::check(&plan, &facts, row);
+        if !violations.is_empty() {
+            return Err(PassError::Unsound(violations));
+        }
+        let context = record::Context {
+            now,
+            token: lease.token,
+            cause: task.cause.clone(),
+            by: app.stack.settings.actor.clone(),
+        };
+        if let Some(ended) = record::ended(&plan, row, &context) {
+            app.ledger.record(&ended).await?;
+        }
+        follow_index(app, row, &plan).await?;
+        let made = if plan.steps.is_empty() {
+            record::Made::default()
+        } else {
+            apply(app, lease, &plan, &intent, row).await?
+        };
+        if let Some(steps) = record::steps(&plan, row, &made, &context) {
+            app.ledger.record(&steps).await?;
+        }
+        let state = record::after(intent, &plan, &made);
+        if state.settled != row.state.settled || !plan.ledger.quarantine.is_empty() {
+            concerns_followers.store(true, Ordering::Relaxed);
+        }
+        let turn = judge(&plan, &made, &row.state, state);
+        log(task, &plan, &turn, now, app.clock.now());
+        Ok(turn)
     }
-    let context = record::Context {
-        now,
-        token: lease.token,
-        cause: task.cause.clone(),
-        by: app.stack.settings.actor.clone(),
-    };
-    if let Some(ended) = record::ended(&plan, row, &context) {
-        app.ledger.record(&ended).await?;
-    }
-    follow_index(app, row, &plan).await?;
-    let made = if plan.steps.is_empty() {
-        record::Made::default()
-    } else {
-        apply(app, lease, &plan, &intent, row).await?
-    };
-    if let Some(steps) = record::steps(&plan, row, &made, &context) {
-        app.ledger.record(&steps).await?;
-    }
-    let state = record::after(intent, &plan, &made);
-    let done = judge(plan, &made, &row.state, state);
-    log(task, &done, now, app.clock.now());
-    Ok(done)
 }
 
 /// The steps; the intent is written beside the first one and before any that begins a rollout.
@@ -294,7 +244,8 @@ async fn apply(
     intent: &ServiceState,
     row: &ServiceRow,
 ) -> Result<record::Made, PassError> {
-    let before_rollout = app.ledger.write_state(lease, write(intent, plan));
+    let intended = StateWrite { state: intent, quarantine: &plan.ledger.quarantine };
+    let before_rollout = app.ledger.write_state(lease, intended);
     // Boxed: SDK futures are large, and every pass side by side would carry this one's on its stack.
     let applied = windlass_aws::apply(&app.clients, plan, row.state.generation + 1, before_rollout);
     Ok(Box::pin(applied).await?)
@@ -318,9 +269,13 @@ async fn follow_index(app: &App, row: &ServiceRow, plan: &Plan) -> Result<(), Pa
     Ok(())
 }
 
-fn judge(plan: Plan, made: &record::Made, before: &ServiceState, state: ServiceState) -> Done {
+fn judge(
+    plan: &Plan,
+    made: &record::Made,
+    before: &ServiceState,
+    state: ServiceState,
+) -> Turn<ServiceState, Done> {
     let steps = made.outcomes.iter().filter(|outcome| outcome.goes_on()).count();
-    let is_news = record::is_news(before, &state);
     let last = made.outcomes.last();
     let refused = match last {
         Some(StepOutcome::Failed { reason, .. }) => Some(reason.clone()),
@@ -335,20 +290,23 @@ fn judge(plan: Plan, made: &record::Made, before: &ServiceState, state: ServiceS
     };
     // The pass that sees the end of Windlass's own canary has not looked at what waited for it.
     let ends_canary = plan.ledger.ended.iter().any(|release| release.manner == Manner::Canary);
-    let looks_again = matches!(last, Some(StepOutcome::Stale { .. })) || (ends_canary && refused.is_none());
-    Done { end, plan, state, is_news, looks_again, refused }
+    let is_stale = matches!(last, Some(StepOutcome::Stale { .. })) || (ends_canary && refused.is_none());
+    // Where it goes round, the intent stands in the row: what became of it is written over it in any case.
+    let is_news = is_stale || record::is_news(before, &state);
+    let quarantine = plan.ledger.quarantine.clone();
+    Turn { state, quarantine, is_news, is_stale, end: Done { end, refused } }
 }
 
-fn log(task: &Task, done: &Done, began: Timestamp, now: Timestamp) {
-    let report: Vec<String> = done.plan.report.iter().map(ToString::to_string).collect();
+fn log(task: &Task, plan: &Plan, turn: &Turn<ServiceState, Done>, began: Timestamp, now: Timestamp) {
+    let report: Vec<String> = plan.report.iter().map(ToString::to_string).collect();
     tracing::info!(
         service = %task.key,
-        generation = done.state.generation,
-        outcome = %done.end,
+        generation = turn.state.generation,
+        outcome = %turn.end.end,
         duration_ms = now.as_millisecond() - began.as_millisecond(),
-        steps = done.plan.steps.len(),
-        ended = done.plan.ledger.ended.len(),
-        quarantined = done.plan.ledger.quarantine.len(),
+        steps = plan.steps.len(),
+        ended = plan.ledger.ended.len(),
+        quarantined = plan.ledger.quarantine.len(),
         cause = %task.cause,
         report = %report.join(" | "),
         "pass"

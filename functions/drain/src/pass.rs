@@ -4,7 +4,7 @@ use std::fmt;
 
 use windlass_aws::draining::apply;
 use windlass_aws::pass::{Pass, Passed, Turn, pass};
-use windlass_aws::{Invocation, Lease, LedgerError};
+use windlass_aws::{Invocation, Lease, LedgerError, Quarantined};
 use windlass_shared::drain::facts::Warning;
 use windlass_shared::drain::{self, DrainPlan, check::Violation, record};
 use windlass_shared::id::Timestamp;
@@ -125,7 +125,8 @@ impl Pass for OverInstance<'_> {
             of => PassEnd::Did { steps, of },
         };
         log(&plan, &end, cause, now, app.clock.now());
-        Ok(Turn { is_news: record::is_news(&row.state, &state), state, is_stale, end })
+        let is_news = record::is_news(&row.state, &state);
+        Ok(Turn { state, quarantine: Quarantined::new(), is_news, is_stale, end })
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use windlass_aws::capacity::apply;
 use windlass_aws::pass::{Pass, Passed, Turn, pass};
-use windlass_aws::{Invocation, Lease, LedgerError};
+use windlass_aws::{Invocation, Lease, LedgerError, Quarantined};
 use windlass_shared::id::{ClusterName, Timestamp};
 use windlass_shared::ledger::{ClusterRow, ClusterState};
 use windlass_shared::scale::{self, CapacityPlan, check::Violation, record};
@@ -127,7 +127,8 @@ impl Pass for OverCluster<'_> {
             of => PassEnd::Did { steps, of },
         };
         log(&plan, &end, cause, now, app.clock.now());
-        Ok(Turn { is_news: record::is_news(&row.state, &state), state, is_stale, end })
+        let is_news = record::is_news(&row.state, &state);
+        Ok(Turn { state, quarantine: Quarantined::new(), is_news, is_stale, end })
     }
 }
 
