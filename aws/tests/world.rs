@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use windlass_aws::clients::{Endpoints, Retries, Settings as ClientSettings};
 use windlass_aws::{Clients, Clock, Hints, Ledger, Observer, RingResult, StateWrite, apply};
-use windlass_shared::deploy::{self, Plan, Settings, record};
+use windlass_shared::deploy::{self, Plan, Revisions, Settings, record};
 use windlass_shared::facts::{Fact, FailureKind, ServiceFacts};
 use windlass_shared::id::{ImageDigest, Region, ServiceKey, Timestamp};
 use windlass_shared::spec::GuardRails;
@@ -94,6 +94,7 @@ impl Stage {
                 infrastructure_role: None,
                 verify: None,
                 guard_rails: rails(),
+                revisions: Revisions::MayGo,
                 actor: "deploy".into(),
             },
             passes: 0,

@@ -286,6 +286,13 @@ pub enum Tidy {
         /// What was settled then: the next release asks anew.
         settled: TaskDefinitionArn,
     },
+    /// AWS refused it for good.
+    Refused {
+        /// What was settled then: the next release asks anew.
+        settled: TaskDefinitionArn,
+        /// What it said.
+        reason: String,
+    },
 }
 
 /// How many revisions that were registered are remembered, of each family: the newest.

@@ -89,13 +89,23 @@ impl Stage {
 
     /// A stage of one's own.
     pub async fn with(setting: Setting) -> Self {
+        Self::of_stack(setting, &[]).await
+    }
+
+    /// The usual stage, whose stack was given these parameters too.
+    pub async fn with_parameters(seed: u64, parameters: &[(&str, &str)]) -> Self {
+        let setting = Setting { seed, retries: Retries::Standard, tick: TICK, capacity: Capacity::Fixed };
+        Self::of_stack(setting, parameters).await
+    }
+
+    async fn of_stack(setting: Setting, parameters: &[(&str, &str)]) -> Self {
         let mut world = World::new(Config { seed: setting.seed, ..Config::default() });
         match setting.capacity {
             Capacity::Fixed => account::cluster(&mut world),
             Capacity::Group { desired, max } => account::cluster_on_a_group(&mut world, desired, max),
         }
         let listener = account::listener(&mut world);
-        let stack = install(&mut world, &listener);
+        let stack = install(&mut world, &listener, parameters);
         let region = world.config.region.clone();
         let door = InProcess::start(world);
         let function = stack.functions["DeployFunction"].clone();
@@ -246,7 +256,7 @@ impl Drop for Stage {
     }
 }
 
-fn install(world: &mut World, listener: &str) -> template::Stack {
+fn install(world: &mut World, listener: &str, parameters: &[(&str, &str)]) -> template::Stack {
     let config = StackConfig::named(STACK)
         .with("ClusterNames", CLUSTER)
         .with("ListenerArn", listener)
@@ -254,6 +264,7 @@ fn install(world: &mut World, listener: &str) -> template::Stack {
         .with("LabelClusters", CLUSTER)
         .with("LabelPathPrefixes", "/apps,/admin")
         .with("LabelMaxDesired", "4");
+    let config = parameters.iter().fold(config, |config, (name, value)| config.with(name, value));
     template::install(world, TEMPLATE, &config).unwrap_or_else(|error| panic!("template.yaml: {error:#}"))
 }
 

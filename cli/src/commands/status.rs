@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use serde::Serialize;
 use windlass_shared::deploy::Note;
-use windlass_shared::deploy::report::RouteNote;
+use windlass_shared::deploy::report::{RollbackNote, RouteNote};
 use windlass_shared::facts::Fact;
 
 use super::look::Look;
@@ -98,6 +98,7 @@ fn word(look: &Look) -> String {
     let telling = look.plan.report.iter().find(|note| {
         !matches!(note, Note::Quiet { .. } | Note::LeftoverFound { .. } | Note::TookOver { .. })
             && !matches!(note, Note::Route(RouteNote::OthersGroup))
+            && !matches!(note, Note::Rollback(RollbackNote::RevisionsStay { .. }))
     });
     if !look.plan.steps.is_empty() {
         return "pending".to_owned();

@@ -46,7 +46,7 @@ pub use check::{Violation, check};
 pub use plan::{Plan, Step, StepOutcome};
 pub use planner::plan;
 pub use report::Note;
-pub use settings::Settings;
+pub use settings::{Revisions, Settings};
 pub use stack::{Stack, StackError};
 pub use triage::{Triage, triage};
 pub use wanted::wanted;

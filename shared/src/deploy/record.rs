@@ -215,7 +215,12 @@ fn registered(next: &mut ServiceState, plan: &Plan, made: &Made) {
                         }
                     }
                     // What AWS refuses for good is not asked each minute: the next release does.
-                    Some(StepOutcome::Failed { .. }) => return,
+                    Some(StepOutcome::Failed { reason, .. }) => {
+                        let settled = next.settled.as_ref().map(|settled| settled.task_definition.clone());
+                        let refused = |settled| Tidy::Refused { settled, reason: reason.clone() };
+                        marks.tidy = settled.map(refused);
+                        return;
+                    }
                     Some(_) | None => all_gone = false,
                 }
             }

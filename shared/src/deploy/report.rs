@@ -19,7 +19,7 @@ pub use self::after::{AfterNote, AfterWhy};
 pub use self::canary::CanaryNote;
 pub use self::gate::GateNote;
 pub use self::pre_deploy::PreDeployNote;
-pub use self::rollback::{NoWayBack, RollbackNote};
+pub use self::rollback::{NoWayBack, RevisionsStay, RollbackNote};
 pub use self::route::RouteNote;
 pub use self::scan::ScanNote;
 pub use self::strategy::StrategyNote;

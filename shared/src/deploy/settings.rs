@@ -18,8 +18,22 @@ pub struct Settings {
     pub verify: Option<VerifyHook>,
     /// What image labels may ask for.
     pub guard_rails: GuardRails,
+    /// Whether revisions that nothing needs may be deregistered where a spec asks for it.
+    #[serde(default)]
+    pub revisions: Revisions,
     /// Who acts: the function, or a person at the CLI.
     pub actor: Actor,
+}
+
+/// What the stack lets its function do with revisions that nothing needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Revisions {
+    /// Deregister them, by `keep_revisions`.
+    #[default]
+    MayGo,
+    /// Nothing: its role has no right to.
+    Stay,
 }
 
 /// `functions/verify`, as ECS's lifecycle hooks need it.

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::settings::{Settings, VerifyHook};
+use super::settings::{Revisions, Settings, VerifyHook};
 use crate::id::{Actor, ClusterName, ListenerArn, Region};
 use crate::scale;
 use crate::spec::GuardRails;
@@ -70,6 +70,14 @@ impl Stack {
             value: why.0,
             wanted: "prices: t4g.small=0.0168, or with the spot price t4g.small=0.0168/0.0067",
         })?;
+        let revisions = match text("WINDLASS_DEREGISTER_REVISIONS").as_deref() {
+            None | Some("yes") => Revisions::MayGo,
+            Some("no") => Revisions::Stay,
+            Some(other) => {
+                let (name, value) = ("WINDLASS_DEREGISTER_REVISIONS", other.to_owned());
+                return Err(StackError::Unreadable { name, value, wanted: "yes or no" });
+            }
+        };
         Ok(Self {
             table,
             scale: scale::Settings { region: region.clone(), prices, actor: actor.clone() },
@@ -83,6 +91,7 @@ impl Stack {
                     .zip(text("WINDLASS_HOOK_ROLE_ARN"))
                     .map(|(function, role)| VerifyHook { function, role }),
                 actor,
+                revisions,
                 guard_rails: GuardRails {
                     enabled: !label_clusters.is_empty(),
                     clusters: label_clusters,
@@ -127,5 +136,7 @@ mod tests {
         insta::assert_snapshot!(read(&[]).unwrap_err(), @"WINDLASS_TABLE is not set; template.yaml sets it for functions, and `windlass local` and the stack's outputs tell it for a shell");
         let bad = [("WINDLASS_TABLE", "t"), ("AWS_REGION", "r"), ("WINDLASS_LABEL_MAX_CPU", "lots")];
         insta::assert_snapshot!(read(&bad).unwrap_err(), @"WINDLASS_LABEL_MAX_CPU=lots does not read as a number");
+        let bad = [("WINDLASS_TABLE", "t"), ("AWS_REGION", "r"), ("WINDLASS_DEREGISTER_REVISIONS", "maybe")];
+        insta::assert_snapshot!(read(&bad).unwrap_err(), @"WINDLASS_DEREGISTER_REVISIONS=maybe does not read as yes or no");
     }
 }

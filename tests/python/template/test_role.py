@@ -145,7 +145,7 @@ def test_every_function_has_a_role_that_is_looked_at(resources):
 GIVES_BACK = {
     "ecs:StopServiceDeployment", "autoscaling:TerminateInstanceInAutoScalingGroup", "ecs:DeleteAttributes", "ecs:StopTask",
 }
-# Off unless a spec says `keep_revisions`; what runs on such a revision runs on, and it can be read and cloned for ever.
+# Off unless a spec says `keep_revisions`, and left out by `DeregisterRevisions=no`; what runs on such a revision runs on, and it can be read and cloned for ever.
 TIDIES = {"ecs:DeregisterTaskDefinition"}
 
 
@@ -171,3 +171,18 @@ def test_the_roles_put_only_windlass_own_events_on_the_bus(resources):
         put = [s for s in statements(resources, role) if "events:PutEvents" in (s["Action"], *s["Action"])]
         expected = {"StringEquals": {"events:source": "windlass", "events:detail-type": detail_type}}
         assert [s["Condition"] for s in put] == [expected], role
+
+
+def test_a_stack_may_leave_the_right_to_deregister_out(resources):
+    """IAM confines it to no family. Without `DeregisterRevisions` the function gets neither it nor the listing for it."""
+    policies = resources["DeployRole"]["Properties"]["Policies"]
+    raw = [s for policy in policies for s in policy["PolicyDocument"]["Statement"]]
+    tidies = TIDIES | {"ecs:ListTaskDefinitions"}
+    found = {}
+    for statement in raw:
+        condition, inner = (statement["Fn::If"][:2]) if "Fn::If" in statement else (None, statement)
+        actions = inner["Action"]
+        found |= {action: condition for action in ([actions] if isinstance(actions, str) else actions) if action in tidies}
+    assert found == dict.fromkeys(tidies, "DeregistersRevisions")
+    told = resources["DeployFunction"]["Properties"]["Environment"]["Variables"]["WINDLASS_DEREGISTER_REVISIONS"]
+    assert told == {"Ref": "DeregisterRevisions"}, "the function knows what it may not"

@@ -138,6 +138,44 @@ async fn a_clean_up_killed_at_any_call_takes_nothing_that_is_needed() {
     assert!(killed.len() >= 5, "did the sweep make its calls? {killed:?}");
 }
 
+/// Somebody took the right away: it is told once a release, and asked again with the next one.
+#[tokio::test(start_paused = true)]
+async fn a_right_that_is_denied_is_told_and_asked_for_again_with_the_next_release() {
+    let (mut stage, _) = shop(1203).await;
+    stage.watch.let_revisions_go();
+    stage.put_parameter("/windlass/clusters/main", "keep_revisions: 2");
+    stage.door.with(|world| world.gate.permissions.deny(DEREGISTER));
+    release(&mut stage, 2..=RELEASES).await;
+    stage.run_for(Duration::from_mins(3)).await;
+    let asked = stage.calls().iter().filter(|call| call.to_string() == DEREGISTER).count();
+    // The SDK takes a denial for a clock that may be off, and sends each call three times.
+    assert!((3..=3 * (RELEASES - KEPT_SETTLED)).contains(&asked), "once a release: {asked}");
+    let report = stage.report(&key("shop")).await;
+    assert!(report.contains("not done: keep_revisions: 2, for AWS refused it"), "{report}");
+    assert!(report.contains(DEREGISTER), "what to allow: {report}");
+    // Nor is it asked each minute.
+    stage.sweeps_without_a_write().await;
+    stage.door.with(|world| world.gate.permissions.clear_denials());
+    release(&mut stage, RELEASES + 1..=RELEASES + 1).await;
+    stage.run_for(Duration::from_mins(3)).await;
+    assert_eq!(numbers(&stage).len(), 1 + KEPT_SETTLED + 1, "{}", stage.picture().await);
+    stage.finish().await;
+}
+
+/// The stack's own word: the role has no right, and the function asks for none.
+#[tokio::test(start_paused = true)]
+async fn a_stack_without_the_right_asks_for_nothing_and_says_what_to_change() {
+    let mut stage = Stage::with_parameters(1204, &[("DeregisterRevisions", "no")]).await;
+    stage.service_by_hand(&ByHand::tracking("shop", "shop:latest")).await;
+    stage.put_parameter("/windlass/clusters/main", "keep_revisions: 1");
+    release(&mut stage, 2..=RELEASES).await;
+    let report = stage.report(&key("shop")).await;
+    assert!(report.contains("DeregisterRevisions=yes"), "{report}");
+    assert_eq!((stage.count(LIST), stage.count(DEREGISTER)), (0, 0));
+    assert_eq!(numbers(&stage).len(), RELEASES + 1);
+    stage.finish().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn without_the_setting_no_revision_is_ever_listed_or_taken() {
     let (mut stage, _) = shop(1202).await;

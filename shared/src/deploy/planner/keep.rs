@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use super::Planner;
 use crate::deploy::keep;
 use crate::deploy::plan::{InFlightChange, Step};
-use crate::deploy::report::{Note, RollbackNote};
+use crate::deploy::report::{Note, RevisionsStay, RollbackNote};
+use crate::deploy::settings::Revisions;
 use crate::deploy::wanted::Wanted;
 use crate::facts::{Fact, LiveService, RevisionFacts, RolloutState};
 use crate::id::{Family, TaskDefinitionArn};
@@ -28,9 +29,13 @@ impl Planner<'_> {
             self.marks.tidy = None;
             return;
         };
+        let refused = self.may_not_go(&settled);
         let done = Tidy::Done { keep, settled };
         if !self.is_at_rest(service) || self.marks.tidy.as_ref() == Some(&done) {
             return;
+        }
+        if let Some(why) = refused {
+            return self.notes.push(Note::Rollback(RollbackNote::RevisionsStay { keep, why }));
         }
         let family = service.task_definition.family();
         let needed = self.needed_revisions();
@@ -47,6 +52,17 @@ impl Planner<'_> {
                 let more = self.deregister(&family, &beyond, revisions);
                 self.marks.tidy = Some(if more == 0 { done } else { Tidy::Due });
             }
+        }
+    }
+
+    /// What stands against it, however many are beyond.
+    fn may_not_go(&self, settled: &TaskDefinitionArn) -> Option<RevisionsStay> {
+        match (&self.marks.tidy, self.settings.revisions) {
+            (_, Revisions::Stay) => Some(RevisionsStay::ByTheStack),
+            (Some(Tidy::Refused { settled: of, reason }), Revisions::MayGo) if of == settled => {
+                Some(RevisionsStay::Refused(reason.clone()))
+            }
+            _ => None,
         }
     }
 

@@ -75,11 +75,28 @@ pub enum RollbackNote {
         /// How many are left for the next pass.
         more: usize,
     },
+    /// Revisions are to be deregistered, and may not be.
+    RevisionsStay {
+        /// How many are to be kept.
+        keep: u32,
+        /// Why the others stay.
+        why: RevisionsStay,
+    },
     /// The first release failed; the route of the one on its way opens once it is live.
     OpensOnceLive {
         /// The image on its way.
         digest: ImageDigest,
     },
+}
+
+/// Why revisions that nothing needs stay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RevisionsStay {
+    /// The stack leaves its function no right to.
+    ByTheStack,
+    /// AWS refused it.
+    Refused(String),
 }
 
 /// Why there is no way back.
@@ -137,6 +154,7 @@ impl RollbackNote {
             | Self::PinEnded { .. }
             | Self::GivingUp { .. }
             | Self::RevisionsLater { .. }
+            | Self::RevisionsStay { .. }
             | Self::OpensOnceLive { .. } => false,
         }
     }
@@ -151,6 +169,7 @@ impl RollbackNote {
             | Self::NothingServes { .. }
             // The row's mark says so.
             | Self::RevisionsLater { .. }
+            | Self::RevisionsStay { .. }
             | Self::Pinned { .. }
             | Self::PinEnded { .. } => false,
         }
@@ -209,6 +228,13 @@ impl fmt::Display for RollbackNote {
             ),
             Self::RevisionsLater { family, more } => {
                 write!(f, "waiting: {more} more revisions of {family} are deregistered by the next passes")
+            }
+            Self::RevisionsStay { keep, why: RevisionsStay::ByTheStack } => write!(
+                f,
+                "not done: keep_revisions: {keep}, for the stack leaves its function no right to deregister; update it with DeregisterRevisions=yes, or take keep_revisions out"
+            ),
+            Self::RevisionsStay { keep, why: RevisionsStay::Refused(reason) } => {
+                write!(f, "not done: keep_revisions: {keep}, for AWS refused it; the next release tries again. {reason}")
             }
             Self::OpensOnceLive { digest } => write!(
                 f,

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::world::{World, deployment, digest, revision};
 use crate::deploy::plan::{InFlightChange, StepOutcome};
-use crate::deploy::{Plan, Step, Triage, check, record, triage};
+use crate::deploy::{Plan, Revisions, Step, Triage, check, record, triage};
 use crate::facts::{Fact, FailureKind, ParameterText, RevisionFacts, RolloutState, Unreadable};
 use crate::id::TaskDefinitionArn;
 use crate::ledger::{Order, Pin, Settled, Tidy};
@@ -144,8 +144,40 @@ fn a_rate_is_waited_for_and_a_refusal_is_not_asked_again_before_the_next_release
     assert_eq!(after(&world, &plan, &waits).marks.tidy, Some(Tidy::Due));
     let denied = StepOutcome::Failed { kind: FailureKind::Denied, reason: "no".into() };
     let state = after(&world, &plan, &denied);
-    assert_eq!(state.marks.tidy, Some(Tidy::Done { keep: 6, settled: arn(7) }));
+    assert_eq!(state.marks.tidy, Some(Tidy::Refused { settled: arn(7), reason: "no".into() }));
     assert!(state.marks.registered[&"shop".into()].contains(&1));
+}
+
+#[test]
+fn what_aws_refused_is_told_until_the_next_release() {
+    let mut world = looked(keeping(1, 1..=30), 1..=30);
+    world.facts.revisions = Fact::NotAsked;
+    world.row.state.marks.tidy = Some(Tidy::Refused { settled: arn(7), reason: "denied".into() });
+    let plan = world.plan();
+    insta::assert_snapshot!(plan, @"
+    main/shop
+      quiet: latest (aaaaaaaaaaaa) is live
+      not done: keep_revisions: 1, for AWS refused it; the next release tries again. denied
+    ");
+    assert_eq!((&plan.ledger.marks, world.row.state.unfinished), (&None, false));
+    assert_eq!(triage(&world.facts, Some(&world.row), &world.settings, world.now), Triage::Quiet);
+    world.row.state.marks.tidy = Some(Tidy::Refused { settled: arn(6), reason: "denied".into() });
+    assert_eq!(world.plan().ledger.marks.unwrap().tidy, Some(Tidy::Due), "shop:7 is another release");
+}
+
+#[test]
+fn a_stack_that_leaves_the_right_out_looks_at_nothing_and_says_so() {
+    let mut world = keeping(1, 1..=30);
+    world.settings.revisions = Revisions::Stay;
+    let plan = world.plan();
+    insta::assert_snapshot!(plan, @"
+    main/shop
+      quiet: latest (aaaaaaaaaaaa) is live
+      not done: keep_revisions: 1, for the stack leaves its function no right to deregister; update it with DeregisterRevisions=yes, or take keep_revisions out
+    ");
+    assert_eq!(plan.ledger.marks, None, "nothing is due");
+    world.facts.cluster_parameter = Fact::Absent;
+    assert_eq!(world.plan().report.len(), 1, "nobody asks for it");
 }
 
 #[test]

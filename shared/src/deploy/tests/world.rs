@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use crate::deploy::{Plan, Settings, check, plan};
+use crate::deploy::{Plan, Revisions, Settings, check, plan};
 use crate::facts::{
     CircuitBreaker, ClusterFacts, Deployment, Fact, ImageContent, ImageFact, LiveService, ParameterText,
     RepositoryFacts, RolloutState, RouteFacts, Rule, RuleConditions, ServiceFacts, Tagged,
@@ -94,6 +94,7 @@ impl World {
                 infrastructure_role: None,
                 verify: None,
                 guard_rails: GuardRails::default(),
+                revisions: Revisions::MayGo,
                 actor: "deploy".into(),
             },
             now: at(60),
