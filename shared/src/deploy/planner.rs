@@ -203,6 +203,7 @@ impl<'a> Planner<'a> {
             self.going = Some(in_flight);
             return Ok(());
         }
+        let in_flight = self.heard(in_flight);
         match rollout::standing(&in_flight, self.facts) {
             Standing::NeverBegan => self.ledger.in_flight = InFlightChange::Clear,
             Standing::Open { reason } => {

@@ -10,7 +10,7 @@ use crate::facts::{
     Fact, HookRun, LiveBalancing, RolloutState, RouteFacts, Rule, RuleConditions, ServiceLoadBalancer,
     TargetGroup, TargetHealth, UnderWay,
 };
-use crate::ledger::{Answer, Manner, Order};
+use crate::ledger::{Answer, Judgement, Manner, Order, Verdict};
 use crate::rollout_settings::{RolloutSettings, Shift};
 
 const FIRST: &str = "arn:targetgroup/shop-cd08adcc/1";
@@ -315,6 +315,57 @@ fn an_answer_to_another_question_is_none_to_this_one() {
     let mut world = answered(true);
     world.row.orders.answer.as_mut().unwrap().question = "hook-0".into();
     assert_eq!(world.plan().steps, []);
+}
+
+// ── verdicts ────────────────────────────────────────────────────────────────────────────
+
+fn verdict(digit: char, judgement: Judgement, minute: i64) -> Verdict {
+    Verdict {
+        stage: "2/POST_TEST_TRAFFIC_SHIFT".into(),
+        digest: digest(digit),
+        judgement,
+        findings: vec!["GET /shop: 3 of 3".into()],
+        at: at(minute),
+        since: None,
+    }
+}
+
+#[test]
+fn a_verdict_that_ecs_was_given_stands_in_the_rollout_once_and_in_its_release() {
+    let mut world = shifting(LifecycleStage::BakeTime, Vec::new());
+    world.row.verdict = Some(verdict('b', Judgement::Passed, 55));
+    let plan = world.plan();
+    let InFlightChange::Set(going) = &plan.ledger.in_flight else { panic!("no record") };
+    assert_eq!(going.verdicts, [verdict('b', Judgement::Passed, 55)]);
+    assert!(!plan.to_string().contains("took over"), "nothing else is new: {plan}");
+    world.row.state.in_flight = Some((**going).clone());
+    assert_eq!(world.plan().ledger.in_flight, InFlightChange::Keep, "plan, apply, plan");
+    let ended = world.deployments(vec![deployment(2, 8, RolloutState::Completed)], 'b').plan();
+    assert_eq!(ended.ledger.ended[0].verdicts.len(), 1);
+}
+
+#[test]
+fn a_no_that_nobody_saw_in_time_stands_in_the_release_that_it_ended() {
+    let mut world = shifting(LifecycleStage::BakeTime, Vec::new());
+    world.row.verdict = Some(verdict('b', Judgement::Failed, 55));
+    let mut failed = deployment(2, 8, RolloutState::Failed);
+    failed.reason = "a lifecycle hook failed".into();
+    let back = vec![deployment(3, 7, RolloutState::InProgress), failed];
+    let plan = world.deployments(back, 'a').plan();
+    assert_eq!(plan.ledger.ended[0].verdicts, [verdict('b', Judgement::Failed, 55)]);
+}
+
+#[test]
+fn a_verdict_on_another_image_an_earlier_try_or_none_yet_is_not_this_rollouts() {
+    for of_another in [
+        verdict('a', Judgement::Passed, 55),
+        verdict('b', Judgement::Passed, 49),
+        verdict('b', Judgement::Undecided, 55),
+    ] {
+        let mut world = shifting(LifecycleStage::BakeTime, Vec::new());
+        world.row.verdict = Some(of_another);
+        assert_eq!(world.plan().ledger.in_flight, InFlightChange::Keep);
+    }
 }
 
 // ── weights that went astray ────────────────────────────────────────────────────────────

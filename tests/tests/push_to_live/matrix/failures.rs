@@ -48,6 +48,8 @@ pub(super) async fn verification(strategy: Strategy) {
         assert!(!shop.was_met(&bad), "no production request met it");
         let verdict = shop.stage.row(&key("shop")).await.verdict;
         assert_eq!(verdict.map(|it| it.judgement), Some(Judgement::Failed));
+        let release = shop.stage.releases(&key("shop")).await.pop().expect("it ended");
+        assert_eq!(release.verdicts.last().map(|it| it.judgement), Some(Judgement::Failed));
         return shop.went_back(&bad, "lifecycle hook").await;
     }
     shop.gave_up(&bad, "its verification failed").await;

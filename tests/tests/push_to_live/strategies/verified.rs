@@ -1,6 +1,6 @@
 //! Releases that ECS has `functions/verify` look at, hooks and roles as the stack gives them.
 
-use windlass_shared::ledger::Judgement;
+use windlass_shared::ledger::{Judgement, Verdict};
 use windlass_tests::{key, version};
 
 use super::{STRATEGIES, shop, until_over};
@@ -17,6 +17,9 @@ async fn a_release_that_verification_passes_goes_live_by_each_strategy() {
         stage.assert_live("shop", &two);
         let verdict = stage.row(&key("shop")).await.verdict.expect("it was asked");
         assert_eq!((verdict.judgement, &verdict.digest), (Judgement::Passed, &two), "{word}");
+        let told = stage.releases(&key("shop")).await.pop().expect("a release").verdicts;
+        let is_told = |it: &Verdict| it.judgement == Judgement::Passed && !it.findings.is_empty();
+        assert!(!told.is_empty() && told.iter().all(is_told), "{word}: {told:?}");
         stage.traffic.assert_none_failed();
         stage.finish().await;
     }

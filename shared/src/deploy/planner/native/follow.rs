@@ -6,10 +6,26 @@ use crate::deploy::report::{Note, StrategyNote};
 use crate::deploy::rollout;
 use crate::event::LifecycleStage;
 use crate::facts::{HookRun, UnderWay};
-use crate::ledger::{Approval, InFlight, Order, Question};
+use crate::ledger::{Approval, InFlight, Judgement, Order, Question, Verdict};
 use crate::spec::{BreakerThreshold, ServiceSpec};
 
 impl Planner<'_> {
+    /// With the verdict that ECS was given of it last, where it is a new one: the row keeps the newest
+    /// alone, and the release is told with all of them.
+    pub(in crate::deploy::planner) fn heard(&mut self, mut going: InFlight) -> InFlight {
+        let is_of_it = |verdict: &&Verdict| {
+            verdict.digest == going.digest
+                && verdict.at >= going.started_at
+                && verdict.judgement != Judgement::Undecided
+                && going.verdicts.iter().all(|known| known.stage != verdict.stage)
+        };
+        if let Some(verdict) = self.row.verdict.as_ref().filter(is_of_it).cloned() {
+            going.verdicts.push(verdict);
+            self.ledger.in_flight = InFlightChange::Set(Box::new(going.clone()));
+        }
+        going
+    }
+
     /// Says where ECS is, and sees to its questions.
     pub(in crate::deploy::planner) fn attend(&mut self) {
         let (Some(under_way), Some(going)) = (self.facts.under_way.known(), self.going.clone()) else {
