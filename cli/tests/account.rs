@@ -58,6 +58,66 @@ fn a_conflict_is_refused_at_apply_naming_both() {
     assert_eq!(local.end(), 0);
 }
 
+/// Each of these waits for the other: nothing in the circle would ever be rolled out again.
+#[test]
+fn a_circle_of_after_is_refused_at_apply_naming_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let local = Local::start(dir.path());
+    let spec = |service: &str, after: &str| {
+        format!("cluster: main\nservice: {service}\nimage: {{repository: shop}}\n{after}")
+    };
+    let mut told = local.run(&["apply", "-"], &spec("shop", "after: {service: main/cart}\n"));
+    told += &local.run(&["apply", "-"], &spec("cart", "after: {service: main/staging}\n"));
+    told += &local.run(&["apply", "-"], &spec("staging", "after: {service: main/shop}\n"));
+    told += "a circle of one:\n";
+    told += &local.run(&["apply", "-"], &spec("blog", "after: {service: main/blog}\n"));
+    told += "and without it:\n";
+    told += &local.run(&["apply", "-"], &spec("staging", ""));
+    insta::assert_snapshot!(told, @"
+    $ windlass apply -
+    main/shop: created (/windlass/services/main/shop, version 1)
+    (exit 0)
+    $ windlass apply -
+    main/cart: created (/windlass/services/main/cart, version 1)
+    (exit 0)
+    $ windlass apply -
+    stdin: refused, and nothing was written
+      the specs follow one another in a circle: main/staging → main/shop → main/cart → main/staging; take `after` out of one of them
+    (exit 1)
+    a circle of one:
+    $ windlass apply -
+    stdin: refused, and nothing was written
+      the specs follow one another in a circle: main/blog → main/blog; take `after` out of one of them
+    (exit 1)
+    and without it:
+    $ windlass apply -
+    main/staging: created (/windlass/services/main/staging, version 1)
+    (exit 0)
+    ");
+    assert_eq!(local.end(), 0);
+}
+
+/// Two files at once are a circle as well, and neither is written.
+#[test]
+fn a_circle_within_the_same_apply_writes_neither_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let local = Local::start(&dir.path().join("state"));
+    let file = |service: &str, after: &str| {
+        let path = dir.path().join(format!("{service}.yaml"));
+        let spec = format!(
+            "cluster: main\nservice: {service}\nimage: {{repository: shop}}\nafter: {{service: main/{after}}}\n"
+        );
+        std::fs::write(&path, spec).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (shop, cart) = (file("shop", "cart"), file("cart", "shop"));
+    let told = local.run(&["apply", &shop, &cart], "");
+    assert!(told.contains("main/shop → main/cart → main/shop") && told.ends_with("(exit 1)\n"), "{told}");
+    let status = local.run(&["--json", "status"], "");
+    assert!(status.contains("\"services\": []"), "{status}");
+    assert_eq!(local.end(), 0);
+}
+
 #[test]
 fn without_a_table_the_error_says_where_to_find_it() {
     let end = Command::new(env!("CARGO_BIN_EXE_windlass"))

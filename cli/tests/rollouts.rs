@@ -9,7 +9,7 @@ mod shop;
 
 use local::Local;
 use serde_json::json;
-use shop::{asserts, push, until};
+use shop::{asserts, push, push_labelled, until};
 
 const SPEC: &str = "cluster: main
 service: shop
@@ -60,5 +60,36 @@ fn a_blue_green_at_its_pause_is_shown_with_stage_weights_and_question() {
     local.run(&["approve", "shop", "--reason", "looks fine"], "");
     until(&local, "end", |told| told["state"] == "live" && told["in_flight"].is_null());
     asserts(&local.run(&["history", "shop"], ""), &["approved by ada (looks fine)"]);
+    assert_eq!(local.end(), 0);
+}
+
+/// Asked with its test header before anybody else, and again at the end; a person keeps it there for a look.
+const VERIFIED: &str = "strategy: blue_green, test_route: {header: x-test, values: [new]}, \
+                        approval: {before: clean_up}}\n\
+                        verify: {http: [{path: /shop, status: '200', tries: 2}]";
+
+#[test]
+fn a_verdict_is_shown_while_the_rollout_goes_on_and_kept_with_the_release() {
+    let dir = tempfile::tempdir().unwrap();
+    let local = Local::start(dir.path());
+    second_release(&local, VERIFIED);
+    let asked = until(&local, "question", |told| !told["question"].is_null());
+    let verdicts = asked["progress"]["verdicts"].as_array().unwrap();
+    assert!(!verdicts.is_empty() && verdicts.iter().all(|it| it.as_str().unwrap().ends_with(": passed")), "{asked:#}");
+    asserts(&local.run(&["status", "shop"], ""), &["verified at ", ": passed"]);
+    asserts(&local.run(&["explain", "shop"], ""), &["verified at ", "/shop"]);
+    local.run(&["approve", "shop", "--reason", "let the old ones go"], "");
+    until(&local, "end", |told| told["state"] == "live" && told["in_flight"].is_null());
+    let history = local.run(&["history", "shop"], "");
+    asserts(&history, &["POST_TEST_TRAFFIC_SHIFT: passed; ", "approved by ada (let the old ones go)"]);
+
+    push_labelled(&local, "three", &json!({"sim.status": "500", "sim.health_status": "200"}));
+    let ended = |told: &serde_json::Value| {
+        told["in_flight"].is_null()
+            && told["last_release"].as_str().is_some_and(|release| release.contains("rolled back"))
+    };
+    until(&local, "rejection", ended);
+    let history = local.run(&["history", "shop"], "");
+    asserts(&history, &["POST_TEST_TRAFFIC_SHIFT: failed; ", "500"]);
     assert_eq!(local.end(), 0);
 }

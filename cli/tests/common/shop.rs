@@ -28,6 +28,11 @@ fn send(local: &Local, method: &str, path: &str, kind: &str, body: &str) {
 
 /// `docker push` of `shop:latest`, an image of its own for each `content`.
 pub(crate) fn push(local: &Local, content: &str) {
+    push_labelled(local, content, &json!({}));
+}
+
+/// The same with labels, which tell the embedded AWS how it behaves.
+pub(crate) fn push_labelled(local: &Local, content: &str, labels: &Value) {
     let digest = |text: &str| {
         sha2::Sha256::digest(text.as_bytes()).iter().fold("sha256:".to_owned(), |mut text, byte| {
             write!(text, "{byte:02x}").unwrap();
@@ -39,7 +44,7 @@ pub(crate) fn push(local: &Local, content: &str) {
         send(local, "POST", &format!("/blobs/uploads/?digest={digest}"), "application/octet-stream", text);
         json!({"mediaType": kind, "digest": digest, "size": text.len()})
     };
-    let config = json!({"architecture": "amd64", "os": "linux", "config": {},
+    let config = json!({"architecture": "amd64", "os": "linux", "config": {"Labels": labels},
         "rootfs": {"type": "layers", "diff_ids": [digest(content)]}});
     let config = blob("application/vnd.oci.image.config.v1+json", &config.to_string());
     let layer = blob("application/vnd.oci.image.layer.v1.tar+gzip", content);

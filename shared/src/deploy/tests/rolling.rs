@@ -96,6 +96,61 @@ fn a_newer_push_during_a_rollout_supersedes_it() {
     ");
 }
 
+/// shop:8 rolls out by the spec until now; a newer image is pushed, and this is the spec now.
+fn specified_midway(spec: &str) -> World {
+    let mut world = World::specified(spec);
+    world.row.state.settled = World::tracked("shop:latest").row.state.settled;
+    world.image('b', "v1.1.0", 49).image('c', "v1.2.0", 55).in_flight('b').deployments(
+        vec![deployment(2, 8, RolloutState::InProgress), deployment(1, 7, RolloutState::Completed)],
+        'b',
+    )
+}
+
+/// What `windlass plan` prints below the steps: what the new revision changes in the live one.
+fn differences(world: &World, plan: &crate::deploy::Plan) -> String {
+    let content = plan.steps.iter().find_map(|step| match step {
+        Step::RegisterTaskDefinition { content, .. } => Some(content),
+        _ => None,
+    });
+    let live = world.facts.live_task_definition.known().unwrap();
+    crate::deploy::render::difference(live, content.expect("a revision is registered")).join("\n")
+}
+
+#[test]
+fn in_the_midst_of_a_rollout_a_newer_push_and_another_spec_are_told_as_a_diff() {
+    let spec = "image: {repository: shop}\ndesired: 2\ntask: {container: web, cpu: 256, memory: 512, port: 80}\n\
+                rollout: {strategy: rolling, bake_minutes: 5, max_percent: 150, alarms: [errors]}\n";
+    let mut world = specified_midway(spec);
+    world.facts.alarms.insert("errors".into(), Fact::Known(crate::facts::AlarmState::Ok));
+    let plan = world.plan();
+    insta::assert_snapshot!(plan, @"
+    main/shop
+      rolling out: bbbbbbbbbbbb as ecs-svc/2, 2 of 2 running
+      ended: bbbbbbbbbbbb superseded
+      release: latest cccccccccccc (from aaaaaaaaaaaa)
+      1. register shop, from shop:8; web: registry.example/shop@sha256:cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc
+      2. update the service: shop:8 → the new revision
+           bake: 0 min → 5 min
+           healthy: 100 % to 200 % → 100 % to 150 %
+           alarms: none → errors
+    ");
+    insta::assert_snapshot!(differences(&world, &plan), @r#"
+    containerDefinitions[web].cpu: (nothing) → 256
+    containerDefinitions[web].essential: (nothing) → true
+    containerDefinitions[web].image: registry.example/shop@sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb → registry.example/shop@sha256:cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc
+    containerDefinitions[web].memory: (nothing) → 512
+    containerDefinitions[web].portMappings: (nothing) → [{"containerPort":80,"hostPort":0,"protocol":"tcp"}]
+    networkMode: (nothing) → bridge
+    "#);
+}
+
+#[test]
+fn in_the_midst_of_a_rollout_only_what_differs_from_what_goes_on_is_told() {
+    let plan = specified_midway("image: {repository: shop}\nrollout: {strategy: rolling}\n").plan();
+    let update = plan.steps.last().unwrap();
+    insta::assert_snapshot!(format!("{update:#}"), @"update the service: shop:8 → the new revision");
+}
+
 #[test]
 fn an_end_and_a_beginning_in_one_pass_both_stand_in_the_history() {
     let world =
