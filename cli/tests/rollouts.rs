@@ -75,7 +75,10 @@ fn a_verdict_is_shown_while_the_rollout_goes_on_and_kept_with_the_release() {
     second_release(&local, VERIFIED);
     let asked = until(&local, "question", |told| !told["question"].is_null());
     let verdicts = asked["progress"]["verdicts"].as_array().unwrap();
-    assert!(!verdicts.is_empty() && verdicts.iter().all(|it| it.as_str().unwrap().ends_with(": passed")), "{asked:#}");
+    assert!(
+        !verdicts.is_empty() && verdicts.iter().all(|it| it.as_str().unwrap().ends_with(": passed")),
+        "{asked:#}"
+    );
     asserts(&local.run(&["status", "shop"], ""), &["verified at ", ": passed"]);
     asserts(&local.run(&["explain", "shop"], ""), &["verified at ", "/shop"]);
     local.run(&["approve", "shop", "--reason", "let the old ones go"], "");

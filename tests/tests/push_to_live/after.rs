@@ -4,8 +4,12 @@ use std::time::Duration;
 
 use windlass_shared::ledger::RollbackTo;
 use windlass_sim::bus::DeliveryFaults;
+use windlass_sim::door::in_process::Kill;
+use windlass_sim::gate::faults::When;
 use windlass_tests::account::ByHand;
 use windlass_tests::{ImageDigest, Stage, broken, key, version};
+
+use super::kills::{at_every_call, was_killed};
 
 /// How long the sweep may take to see what nothing rang for.
 const SWEPT: Duration = Duration::from_secs(70);
@@ -117,6 +121,91 @@ async fn a_lost_bell_of_the_upstream_costs_a_minute() {
     stage.assert_live("shop", &two);
     stage.traffic.assert_none_failed();
     stage.finish().await;
+}
+
+/// Which invocation dies while a release is promoted.
+#[derive(Debug, Clone, Copy)]
+enum Dies {
+    /// The one that sees the release live in staging, and rings who follows it.
+    Upstream,
+    /// The one that this rings: it promotes.
+    Follower,
+}
+
+impl Dies {
+    fn is_it(self, event: &serde_json::Value) -> bool {
+        match self {
+            Self::Upstream => {
+                let of = event["resources"][0].as_str().unwrap_or_default();
+                event["detail"]["eventName"] == "SERVICE_DEPLOYMENT_COMPLETED" && of.ends_with("/staging")
+            }
+            Self::Follower => {
+                event["detail-type"] == "Windlass Doorbell" && event["detail"]["service"] == "shop"
+            }
+        }
+    }
+}
+
+/// Each release is promoted once, whatever died.
+async fn ends_promoted(mut stage: Stage, images: [&ImageDigest; 2]) -> bool {
+    // Lambda's own retry comes after a minute, and the dead holder's lease ends by then.
+    stage.run_for(Duration::from_mins(3)).await;
+    stage.until_quiet().await;
+    for service in ["staging", "shop"] {
+        stage.assert_live(service, images[1]);
+        stage.assert_registered(service, &images);
+    }
+    let releases = stage.releases(&key("shop")).await;
+    assert_eq!(releases.iter().filter(|it| it.digest == *images[1]).count(), 1, "{releases:?}");
+    stage.traffic.assert_none_failed();
+    let killed = was_killed(&stage);
+    stage.finish().await;
+    killed
+}
+
+async fn promoted_though_killed(dies: Dies, call: u32, when: When) -> bool {
+    let (stage, one) = promoting(420 + u64::from(call), 0).await;
+    let mut left = Some(Kill { call, when });
+    stage.door.set_kills(Box::new(
+        move |invocation| {
+            if dies.is_it(&invocation.payload) { left.take() } else { None }
+        },
+    ));
+    let two = stage.push("shop", "latest", &version("2"));
+    ends_promoted(stage, [&one, &two]).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_pass_that_rings_who_follows_may_be_killed_at_any_call() {
+    let calls = at_every_call(|call, when| promoted_though_killed(Dies::Upstream, call, when)).await;
+    assert!(calls >= 6, "{calls} calls: did ECS's event ring?");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_pass_that_promotes_may_be_killed_at_any_call() {
+    let calls = at_every_call(|call, when| promoted_though_killed(Dies::Follower, call, when)).await;
+    assert!(calls >= 8, "{calls} calls: was it rung?");
+}
+
+/// Nothing rings when the time in staging is over: a sweep promotes, and for five minutes each one dies.
+#[tokio::test(start_paused = true)]
+async fn the_sweep_that_promotes_when_the_time_is_over_may_be_killed() {
+    let mut killed = 0;
+    for call in (4..40).step_by(4) {
+        let (mut stage, one) = promoting(440 + u64::from(call), 2).await;
+        let two = stage.push("shop", "latest", &version("2"));
+        stage.run_for(SWEPT).await;
+        stage.assert_live("shop", &one);
+        stage.door.set_kills(Box::new(move |invocation| {
+            let is_sweep = invocation.payload["detail-type"] == "Scheduled Event";
+            // Lambda's second try lives: three that die are a dead letter.
+            (is_sweep && invocation.attempt == 1).then_some(Kill { call, when: When::After })
+        }));
+        stage.run_for(Duration::from_mins(5)).await;
+        stage.door.set_kills(Box::new(|_| None));
+        killed += u32::from(ends_promoted(stage, [&one, &two]).await);
+    }
+    assert!(killed >= 4, "{killed} runs were killed: did a sweep promote?");
 }
 
 /// `db` and `web`, each on 1.0.0 of its own repository.

@@ -38,13 +38,13 @@ fn kill_at(stage: &Stage, bell: Bell, call: u32, when: When) {
     ));
 }
 
-fn was_killed(stage: &Stage) -> bool {
+pub(crate) fn was_killed(stage: &Stage) -> bool {
     stage.errors().iter().any(|error| error.contains("signal: killed"))
 }
 
 /// Runs `once` with a kill at call 1, 2, 3, …, until an invocation ends without reaching its
 /// kill; how many calls that were.
-async fn at_every_call<Fut: Future<Output = bool>>(mut once: impl FnMut(u32, When) -> Fut) -> u32 {
+pub(crate) async fn at_every_call<Fut: Future<Output = bool>>(mut once: impl FnMut(u32, When) -> Fut) -> u32 {
     for call in 1..MANY {
         for when in [When::Before, When::After] {
             if !once(call, when).await {

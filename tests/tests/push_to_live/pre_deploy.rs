@@ -33,14 +33,14 @@ async fn migrated(seed: u64) -> (Stage, ImageDigest) {
 }
 
 /// The tasks that ran before rollouts, with their exit codes, as ECS still shows them.
-fn jobs(stage: &Stage) -> Vec<Value> {
+pub(crate) fn jobs(stage: &Stage, family: &str) -> Vec<Value> {
     let all: Vec<Value> = ["RUNNING", "STOPPED"]
         .iter()
         .flat_map(|status| {
             let listed = stage.by_hand(
                 ServiceId::Ecs,
                 "ListTasks",
-                &json!({"cluster": "main", "family": "shop", "desiredStatus": status}),
+                &json!({"cluster": "main", "family": family, "desiredStatus": status}),
             );
             listed["taskArns"].as_array().cloned().unwrap_or_default()
         })
@@ -64,7 +64,7 @@ async fn a_migration_runs_once_before_its_image_goes_live_and_its_end_rings() {
     stage.until_quiet().await;
     stage.assert_live("shop", &two);
     stage.assert_registered("shop", &[&one, &two]);
-    let jobs = jobs(&stage);
+    let jobs = jobs(&stage, "shop");
     assert_eq!(jobs.len(), 1, "{jobs:?}");
     assert_eq!(jobs[0]["overrides"]["containerOverrides"][0]["command"], json!(["./migrate", "up"]));
     stage.traffic.assert_none_failed();
@@ -86,7 +86,7 @@ async fn a_migration_that_fails_stops_its_image_and_the_next_one_goes_live() {
     stage.run_for(Duration::from_secs(10)).await;
     stage.until_quiet().await;
     stage.assert_live("shop", &three);
-    assert_eq!(jobs(&stage).len(), 2);
+    assert_eq!(jobs(&stage, "shop").len(), 2);
     let story = stage.story(&key("shop"), &[("1", &one), ("2", &two), ("3", &three)]).await;
     assert!(story.contains("2: failed (from 1)\n3: live (from 1)"), "{story}");
     stage.traffic.assert_none_failed();
@@ -103,7 +103,7 @@ async fn once_a_person_released_it_a_failed_migration_runs_again() {
     stage.ring(&key("shop"));
     stage.run_for(Duration::from_mins(1)).await;
     stage.until_quiet().await;
-    assert_eq!(jobs(&stage).len(), 2, "the same image, another task");
+    assert_eq!(jobs(&stage, "shop").len(), 2, "the same image, another task");
     stage.assert_live("shop", &one);
     stage.finish().await;
 }
@@ -171,12 +171,12 @@ async fn a_migration_without_room_waits_with_ecss_words() {
     stage.assert_live("shop", &one);
     let report = stage.report(&key("shop")).await;
     assert!(report.contains("no instance has room for it (RESOURCE:"), "{report}");
-    assert!(jobs(&stage).is_empty() && stage.row(&key("shop")).await.quarantine.is_empty());
+    assert!(jobs(&stage, "shop").is_empty() && stage.row(&key("shop")).await.quarantine.is_empty());
     hogs(&stage, 0);
     stage.run_for(Duration::from_mins(3)).await;
     stage.until_quiet().await;
     stage.assert_live("shop", &two);
-    assert_eq!(jobs(&stage).len(), 1);
+    assert_eq!(jobs(&stage, "shop").len(), 1);
     stage.traffic.assert_none_failed();
     stage.finish().await;
 }
@@ -193,7 +193,7 @@ async fn a_function_killed_at_any_call_migrates_once() {
             stage.until_quiet().await;
             stage.assert_live("shop", &two);
             stage.assert_registered("shop", &[&one, &two]);
-            let jobs = jobs(&stage);
+            let jobs = jobs(&stage, "shop");
             assert_eq!(jobs.len(), 1, "killed at call {call}, {when:?}: {jobs:?}");
             stage.traffic.assert_none_failed();
             stage.finish().await;

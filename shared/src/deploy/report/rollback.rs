@@ -234,7 +234,10 @@ impl fmt::Display for RollbackNote {
                 "not done: keep_revisions: {keep}, for the stack leaves its function no right to deregister; update it with DeregisterRevisions=yes, or take keep_revisions out"
             ),
             Self::RevisionsStay { keep, why: RevisionsStay::Refused(reason) } => {
-                write!(f, "not done: keep_revisions: {keep}, for AWS refused it; the next release tries again. {reason}")
+                write!(
+                    f,
+                    "not done: keep_revisions: {keep}, for AWS refused it; the next release tries again. {reason}"
+                )
             }
             Self::OpensOnceLive { digest } => write!(
                 f,

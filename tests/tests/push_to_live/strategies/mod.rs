@@ -5,6 +5,7 @@
 
 mod approvals;
 mod failures;
+mod gates;
 mod releases;
 mod rolling;
 mod verified;
