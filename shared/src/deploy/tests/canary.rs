@@ -1,13 +1,11 @@
 //! Windlass's own canary, pass by pass.
 
-use std::collections::BTreeMap;
-
-use super::world::{World, at, deployment, digest, image_of, revision};
+use super::world::{World, at, deployment, digest, group, image_of, ours, revision};
 use crate::deploy::plan::{InFlightChange, Step};
 use crate::deploy::{Violation, check};
 use crate::facts::{
     AlarmState, Fact, LiveService, RolloutState, RouteFacts, Rule, RuleConditions, ServiceLoadBalancer,
-    StoppedTask, TargetGroup, TargetHealth,
+    StoppedTask, TargetHealth,
 };
 use crate::id::TargetGroupArn;
 use crate::ledger::{Answer, CanaryState, InFlight, Judgement, Manner, Order, Outcome, Verdict};
@@ -21,22 +19,6 @@ rollout: {alarms: [errors], strategy: {canary: {steps: [
 
 const MAIN: &str = "arn:targetgroup/shop-cd08adcc/1";
 const CANARY: &str = "arn:targetgroup/shop-canary-aa007201/2";
-
-fn ours() -> BTreeMap<String, String> {
-    BTreeMap::from([("windlass:service".to_owned(), "main/shop".to_owned())])
-}
-
-fn group(arn: &str) -> Fact<TargetGroup> {
-    let name = arn.split('/').nth(1).unwrap().to_owned();
-    Fact::Known(TargetGroup {
-        arn: arn.into(),
-        name,
-        load_balancers: Vec::new(),
-        check: None,
-        deregistration_delay_secs: None,
-        tags: ours(),
-    })
-}
 
 fn lb(group: &str) -> Vec<ServiceLoadBalancer> {
     vec![ServiceLoadBalancer {

@@ -1,14 +1,12 @@
 //! ECS's own strategies: what is prepared, left alone, asked and mended.
 
-use std::collections::BTreeMap;
-
-use super::world::{World, at, deployment, digest};
+use super::world::{World, at, deployment, digest, group, ours};
 use crate::deploy::plan::{InFlightChange, Step};
 use crate::deploy::{Plan, Violation, check, route};
 use crate::event::LifecycleStage;
 use crate::facts::{
     Fact, HookRun, LiveBalancing, RolloutState, RouteFacts, Rule, RuleConditions, ServiceLoadBalancer,
-    TargetGroup, TargetHealth, UnderWay,
+    TargetHealth, UnderWay,
 };
 use crate::ledger::{Answer, Judgement, Manner, Order, Verdict};
 use crate::rollout_settings::{RolloutSettings, Shift};
@@ -20,22 +18,6 @@ const BLUE_GREEN: &str = "strategy: blue_green, bake_minutes: 10";
 
 fn spec(rollout: &str) -> String {
     format!("image: {{repository: shop}}\nroute: {{paths: ['/shop/*']}}\nrollout: {{{rollout}}}\n")
-}
-
-fn ours() -> BTreeMap<String, String> {
-    BTreeMap::from([("windlass:service".to_owned(), "main/shop".to_owned())])
-}
-
-fn group(arn: &str) -> Fact<TargetGroup> {
-    let name = arn.split('/').nth(1).unwrap().to_owned();
-    Fact::Known(TargetGroup {
-        arn: arn.into(),
-        name,
-        load_balancers: Vec::new(),
-        check: None,
-        deregistration_delay_secs: None,
-        tags: ours(),
-    })
 }
 
 fn healthy(healthy: u32) -> Fact<TargetHealth> {

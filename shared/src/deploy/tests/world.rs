@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::deploy::{Plan, Revisions, Settings, check, plan};
 use crate::facts::{
     CircuitBreaker, ClusterFacts, Deployment, Fact, ImageContent, ImageFact, LiveService, ParameterText,
-    RepositoryFacts, RolloutState, RouteFacts, Rule, RuleConditions, ServiceFacts, Tagged,
+    RepositoryFacts, RolloutState, RouteFacts, Rule, RuleConditions, ServiceFacts, Tagged, TargetGroup,
 };
 use crate::id::{Architecture, ImageDigest, ServiceKey, Timestamp};
 use crate::ledger::{InFlight, Manner, ServiceRow, Settled};
@@ -254,6 +254,24 @@ impl World {
         assert_eq!(check(&plan, &self.facts, &self.row), [], "{plan}");
         plan
     }
+}
+
+/// The tags of what is the service's.
+pub(super) fn ours() -> BTreeMap<String, String> {
+    BTreeMap::from([("windlass:service".to_owned(), "main/shop".to_owned())])
+}
+
+/// A target group of the service's.
+pub(super) fn group(arn: &str) -> Fact<TargetGroup> {
+    let name = arn.split('/').nth(1).unwrap().to_owned();
+    Fact::Known(TargetGroup {
+        arn: arn.into(),
+        name,
+        load_balancers: Vec::new(),
+        check: None,
+        deregistration_delay_secs: None,
+        tags: ours(),
+    })
 }
 
 fn service(track: &str) -> LiveService {
