@@ -7,6 +7,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`clients`] | one SDK client per service over one shared HTTP connector |
+//! | [`start`] | what every function makes first |
 //! | [`clock`] | the one place where `now` is read |
 //! | [`error`] | SDK errors, mapped once into `shared`'s [`FailureKind`](windlass_shared::facts::FailureKind) |
 //! | [`lossless`] | task definitions in and out as the JSON that AWS gave |
@@ -38,6 +39,7 @@ pub mod lossless;
 pub mod observe;
 pub mod pass;
 pub mod retire;
+pub mod start;
 pub mod sweep;
 pub mod verify;
 

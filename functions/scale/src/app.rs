@@ -1,6 +1,7 @@
 //! What all invocations of a sandbox share.
 
-use windlass_aws::{CapacityObserver, Clients, ClientsError, Clock, Ledger, NotAClock};
+use windlass_aws::start::StartError;
+use windlass_aws::{CapacityObserver, Clients, Clock, Ledger};
 use windlass_shared::deploy::Stack;
 
 /// The clients, the ledger and the settings.
@@ -18,21 +19,11 @@ pub struct App {
     pub stack: Stack,
 }
 
-/// The function cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The clients.
-    #[error("making the AWS clients")]
-    Clients(#[from] ClientsError),
-    /// The clock.
-    #[error("reading WINDLASS_CLOCK")]
-    Clock(#[from] NotAClock),
-}
-
 impl App {
     /// From Lambda's environment.
     pub fn from_lambda_env(stack: Stack) -> Result<Self, StartError> {
-        Ok(Self::new(Clients::from_lambda_env()?, Clock::from_env()?, stack))
+        let (clients, clock) = windlass_aws::start::from_lambda_env()?;
+        Ok(Self::new(clients, clock, stack))
     }
 
     /// With these clients and this clock.
