@@ -10,9 +10,9 @@ import urllib.request
 
 import pytest
 from calls import forward, paths, service, target_group, task_definition
-from conftest import binary
 from images import push
 from processes import CREDENTIALS, eventually
+from world import binary
 
 
 def get(world, path):
