@@ -22,6 +22,8 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use windlass_shared::id::Region;
 
+use crate::meter::{Meter, Metered};
+
 /// A connection that is not there after this long is tried again, or given up.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// One attempt of one call. AWS's control planes answer within a second; ten leave room
@@ -59,6 +61,8 @@ pub struct Clients {
     pub http: SharedHttpConnector,
     /// The Region.
     pub region: Region,
+    /// What goes through them, and what passes count.
+    pub meter: Meter,
 }
 
 /// What clients are made with.
@@ -232,7 +236,8 @@ impl Clients {
 
     /// Over any connector: what tests call with the in-process door.
     pub fn new(connector: SharedHttpConnector, settings: &Settings) -> Self {
-        let sdk = sdk_config(&connector, settings);
+        let meter = Meter::default();
+        let sdk = sdk_config(&Metered::over(connector.clone(), &meter), settings);
         let at = &settings.endpoints;
         let with = |own: &Option<String>| {
             let mut sdk = sdk.to_builder();
@@ -253,6 +258,7 @@ impl Clients {
             )),
             http: connector,
             region: settings.region.clone(),
+            meter,
         }
     }
 }

@@ -10,6 +10,7 @@
 //! | [`start`] | what every function makes first |
 //! | [`clock`] | the one place where `now` is read |
 //! | [`error`] | SDK errors, mapped once into `shared`'s [`FailureKind`](windlass_shared::facts::FailureKind) |
+//! | [`meter`] | requests and throttles, counted as they pass the connector |
 //! | [`lossless`] | task definitions in and out as the JSON that AWS gave |
 //! | [`observe`] | one service's facts, in as few rounds as it takes |
 //! | [`sweep`] | every service, at a glance: by the ten and by the hundred |
@@ -36,6 +37,7 @@ pub mod draining;
 pub mod error;
 pub mod ledger;
 pub mod lossless;
+pub mod meter;
 pub mod observe;
 pub mod pass;
 pub mod retire;
@@ -50,6 +52,7 @@ pub use clock::{Clock, NotAClock};
 pub use draining::DrainObserver;
 pub use error::Failure;
 pub use ledger::{Lease, Ledger, LedgerError, Quarantined, Released, RingResult, RowKey, StateWrite};
+pub use meter::Meter;
 pub use observe::{Hints, Observer};
 pub use pass::Invocation;
 pub use sweep::{Glimpse, SweepFailure};

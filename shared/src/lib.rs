@@ -17,6 +17,7 @@
 //! | [`scale`] | the scale pass: a cluster's facts + specs + row + now → tasks and instances |
 //! | [`capacity`] | the bin packer: which tasks fit where, how many instances are missing, which are spare |
 //! | [`verify`] | the verdict on a new revision: who asks, what is looked at, what it comes to |
+//! | [`metrics`] | what the functions count, as CloudWatch reads it |
 
 pub mod capacity;
 pub mod deploy;
@@ -26,6 +27,7 @@ pub mod facts;
 pub mod id;
 pub mod image;
 pub mod ledger;
+pub mod metrics;
 pub mod names;
 pub mod rollout_settings;
 pub mod scale;

@@ -15,7 +15,9 @@ async fn main() -> Result<(), Error> {
         let app = &app;
         async move {
             let invocation = app.invocation(&event.context.request_id, event.context.deadline);
-            handle(app, event.payload.get().as_bytes(), &invocation).await.map_err(Error::from)
+            let ended = handle(app, event.payload.get().as_bytes(), &invocation).await.map_err(Error::from);
+            app.clients.meter.print(&event.context.env_config.function_name, app.clock.now());
+            ended
         }
     }))
     .await

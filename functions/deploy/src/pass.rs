@@ -3,16 +3,21 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use jiff::SignedDuration;
 use windlass_aws::observe::route_hint;
 use windlass_aws::pass::{self, Pass, Passed, Turn};
-use windlass_aws::{Hints, Invocation, Lease, LedgerError, StateWrite};
+use windlass_aws::{Hints, Invocation, Lease, LedgerError, Meter, StateWrite};
 use windlass_shared::deploy::{self, Plan, StepOutcome, Violation, record};
 use windlass_shared::event::Doorbell;
 use windlass_shared::facts::ServiceFacts;
 use windlass_shared::id::{ServiceKey, Timestamp};
-use windlass_shared::ledger::{Manner, ServiceRow, ServiceState};
+use windlass_shared::ledger::{Manner, Outcome, ServiceRow, ServiceState};
+use windlass_shared::metrics::Metric;
 
 use crate::app::App;
+
+/// An image that was pushed so long before its rollout was begun waited for something else than Windlass.
+const JUST_BEFORE: SignedDuration = SignedDuration::from_hours(1);
 
 /// A pass to make.
 #[derive(Debug, Clone)]
@@ -107,12 +112,14 @@ pub(crate) async fn pass(app: &App, task: &Task, invocation: &Invocation) -> Res
     if own.concerns_followers.into_inner() {
         ring_followers(app, &task.key).await;
     }
-    match ended? {
+    let ended = ended.and_then(|passed| match passed {
         Passed::Ended(Done { refused: Some(reason), .. }) => Err(PassError::Refused(reason)),
         Passed::Ended(Done { end, refused: None }) => Ok(end),
         Passed::Busy => Ok(PassEnd::Busy),
         Passed::OutOfTime => Ok(PassEnd::OutOfTime),
-    }
+    });
+    app.clients.meter.count(if ended.is_ok() { Metric::Passes } else { Metric::PassesFailed }, 1);
+    ended
 }
 
 /// Whether a pass would do anything, or note anything that the row does not say. What is seen
@@ -231,6 +238,7 @@ impl Pass for OverService<'_> {
             concerns_followers.store(true, Ordering::Relaxed);
         }
         let turn = judge(&plan, &made, &row.state, state);
+        count(&app.clients.meter, row, &plan, &turn.state);
         log(task, &plan, &turn, now, app.clock.now());
         Ok(turn)
     }
@@ -295,6 +303,26 @@ fn judge(
     let is_news = is_stale || record::is_news(before, &state);
     let quarantine = plan.ledger.quarantine.clone();
     Turn { state, quarantine, is_news, is_stale, end: Done { end, refused } }
+}
+
+/// Of the rollouts: begun, ended, and how long an image took that was pushed just before.
+fn count(meter: &Meter, row: &ServiceRow, plan: &Plan, state: &ServiceState) {
+    let began = |state: &ServiceState| state.in_flight.as_ref().map(|it| (it.digest.clone(), it.started_at));
+    let mut tally = meter.tally();
+    if began(state).is_some() && began(state) != began(&row.state) {
+        tally.count(Metric::RolloutsBegun, 1);
+    }
+    for release in &plan.ledger.ended {
+        match release.outcome {
+            Outcome::Live => tally.count(Metric::ReleasesLive, 1),
+            Outcome::RolledBack | Outcome::Failed => tally.count(Metric::ReleasesRolledBack, 1),
+            Outcome::Superseded => continue,
+        }
+        let pushed = release.pushed_at.filter(|at| at.duration_until(release.started_at) < JUST_BEFORE);
+        if let (Outcome::Live, Some(pushed)) = (release.outcome, pushed) {
+            tally.value(Metric::PushToLive, pushed.duration_until(release.ended_at).as_secs_f64());
+        }
+    }
 }
 
 fn log(task: &Task, plan: &Plan, turn: &Turn<ServiceState, Done>, began: Timestamp, now: Timestamp) {

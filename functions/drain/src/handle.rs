@@ -9,6 +9,7 @@ use windlass_shared::drain::rings::{Rings, doorbells};
 use windlass_shared::event::{self, Malformed};
 use windlass_shared::id::ClusterName;
 use windlass_shared::ledger::InstanceKey;
+use windlass_shared::metrics::Metric;
 
 use crate::app::App;
 use crate::pass::{self, PassError};
@@ -43,6 +44,7 @@ pub enum HandleError {
 /// Reads the event, rings the instances that it means, and makes their passes.
 pub async fn handle(app: &App, payload: &[u8], invocation: &Invocation) -> Result<Value, HandleError> {
     let incoming = event::read(payload).inspect_err(|malformed| {
+        app.clients.meter.count(Metric::MalformedEvents, 1);
         tracing::error!(malformed = 1, reason = %malformed, "refused a malformed event");
     })?;
     let cause = incoming.describe();

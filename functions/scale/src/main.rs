@@ -17,7 +17,9 @@ async fn main() -> Result<(), Error> {
         async move {
             let (id, deadline) = (&event.context.request_id, event.context.deadline);
             let invocation = Invocation::new(id, deadline, &app.clock, app.stack.timeout);
-            handle(app, event.payload.get().as_bytes(), &invocation).await.map_err(Error::from)
+            let ended = handle(app, event.payload.get().as_bytes(), &invocation).await.map_err(Error::from);
+            app.clients.meter.print(&event.context.env_config.function_name, app.clock.now());
+            ended
         }
     }))
     .await

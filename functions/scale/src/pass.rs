@@ -4,9 +4,12 @@ use std::fmt;
 
 use windlass_aws::capacity::apply;
 use windlass_aws::pass::{Pass, Passed, Turn, pass};
-use windlass_aws::{Invocation, Lease, LedgerError, Quarantined};
+use windlass_aws::{Invocation, Lease, LedgerError, Meter, Quarantined};
 use windlass_shared::id::{ClusterName, Timestamp};
 use windlass_shared::ledger::{ClusterRow, ClusterState};
+use windlass_shared::metrics::Metric;
+use windlass_shared::scale::facts::CapacityFacts;
+use windlass_shared::scale::report::{InstanceNote, Note};
 use windlass_shared::scale::{self, CapacityPlan, check::Violation, record};
 
 use crate::app::App;
@@ -64,10 +67,13 @@ pub(crate) async fn over(
     let row = app.ledger.row(cluster).await?;
     let (plan, _) = own.plan(cluster, &row).await?;
     if plan.steps.is_empty() && !record::is_news(&row.state, &plan.state) {
+        app.clients.meter.count(Metric::Passes, 1);
         log(&plan, &PassEnd::Nothing, cause, app.clock.now(), app.clock.now());
         return Ok(PassEnd::Nothing);
     }
-    Ok(match pass(&app.ledger, &app.clock, cluster, invocation, &own).await? {
+    let passed = pass(&app.ledger, &app.clock, cluster, invocation, &own).await;
+    app.clients.meter.count(if passed.is_ok() { Metric::Passes } else { Metric::PassesFailed }, 1);
+    Ok(match passed? {
         Passed::Ended(end) => end,
         Passed::Busy => PassEnd::Busy,
         Passed::OutOfTime => PassEnd::OutOfTime,
@@ -89,6 +95,7 @@ impl OverCluster<'_> {
         let facts = Box::pin(self.app.observer.cluster_facts(cluster)).await;
         let now = self.app.clock.now();
         let plan = scale::plan(&facts, row, &self.app.stack.scale, now);
+        count(&self.app.clients.meter, &facts, &plan);
         match scale::check(&plan, &facts, row, now) {
             violations if violations.is_empty() => Ok((plan, now)),
             violations => Err(PassError::Unsound(violations)),
@@ -129,6 +136,20 @@ impl Pass for OverCluster<'_> {
         log(&plan, &end, cause, now, app.clock.now());
         let is_news = record::is_news(&row.state, &state);
         Ok(Turn { state, quarantine: Quarantined::new(), is_news, is_stale, end })
+    }
+}
+
+/// How it stands with the cluster: its instances, and the tasks that no group can give a place.
+fn count(meter: &Meter, facts: &CapacityFacts, plan: &CapacityPlan) {
+    let without_place = plan.report.iter().map(|note| match note {
+        Note::Instances(InstanceNote::NoPlace { tasks, .. }) => f64::from(*tasks),
+        _ => 0.0,
+    });
+    let mut tally = meter.tally();
+    tally.of_cluster(&plan.cluster, Metric::TasksWithoutPlace, without_place.sum());
+    if let Some(instances) = facts.instances.known() {
+        let instances = u32::try_from(instances.len()).unwrap_or(u32::MAX);
+        tally.of_cluster(&plan.cluster, Metric::Instances, f64::from(instances));
     }
 }
 

@@ -7,6 +7,7 @@ use windlass_shared::deploy::plan::VerdictWanted;
 use windlass_shared::event::{self, Doorbell, Event, HookReply, LifecycleHook, Malformed};
 use windlass_shared::id::{ServiceArn, ServiceKey};
 use windlass_shared::ledger::{Judgement, Verdict};
+use windlass_shared::metrics::Metric;
 use windlass_shared::verify::{HookCall, HookCheck, judge};
 
 use crate::app::App;
@@ -36,6 +37,7 @@ pub enum HandleError {
 /// Answers ECS, or a pass.
 pub async fn handle(app: &App, payload: &[u8]) -> Result<Value, HandleError> {
     let incoming = event::read(payload).inspect_err(|malformed| {
+        app.clients.meter.count(Metric::MalformedEvents, 1);
         tracing::error!(malformed = 1, reason = %malformed, "refused a malformed event");
     })?;
     match &incoming.event {

@@ -13,7 +13,11 @@ async fn main() -> Result<(), Error> {
     let app = App::from_lambda_env(stack)?;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| {
         let app = &app;
-        async move { handle(app, event.payload.get().as_bytes()).await.map_err(Error::from) }
+        async move {
+            let answer = handle(app, event.payload.get().as_bytes()).await.map_err(Error::from);
+            app.clients.meter.print(&event.context.env_config.function_name, app.clock.now());
+            answer
+        }
     }))
     .await
 }

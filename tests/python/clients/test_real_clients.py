@@ -127,6 +127,31 @@ def test_a_service_from_labels_alone_comes_up_with_its_route(local, tmp_path):
     assert live(local, "/labelled/x", digest)["service"] == "labelled"
 
 
+def counted(world):
+    """What the deploy function's log has in CloudWatch's embedded metric format: each metric's values."""
+    log = urllib.request.urlopen(f"{world.endpoint}/_windlass/functions/{world.function}/log").read().decode()
+    values = {}
+    for line in log.splitlines():
+        at = line.find('{"')
+        if at < 0 or '"_aws"' not in line:
+            continue
+        told = json.loads(line[at:])
+        for metric in told["_aws"]["CloudWatchMetrics"][0]["Metrics"]:
+            value = told[metric["Name"]]
+            values.setdefault(metric["Name"], []).extend(value if isinstance(value, list) else [value])
+    return values
+
+
+def test_the_function_counts_what_it_does(local, shop):
+    eventually("a release is counted", lambda: counted(local).get("ReleasesLive"), 60, lambda: counted(local))
+    values = counted(local)
+    assert sum(values["RolloutsBegun"]) >= 1, values
+    assert sum(values["Calls"]) > sum(values["Passes"]) > 0, values
+    # Virtual seconds, ten to a real one.
+    assert all(0 < seconds < 1800 for seconds in values["PushToLive"]), values
+    assert "MalformedEvents" not in values, values
+
+
 def test_a_child_manifest_rings_nothing_and_is_no_tag(local, shop, tmp_path):
     push(tmp_path / "image", local, "shop", "0.1.0", architectures=("amd64", "arm64"))
     images = local.client("ecr").describe_images(repositoryName="shop")["imageDetails"]
