@@ -224,6 +224,18 @@ pub(crate) enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Print a spec for a service that is there already: of what runs, or of ecspresso's configuration
+    Import {
+        /// `cluster/service`, or `service`
+        #[arg(required_unless_present = "ecspresso")]
+        service: Option<String>,
+        /// ecspresso's configuration, in the service's place
+        #[arg(long, value_name = "FILE", conflicts_with = "service")]
+        ecspresso: Option<PathBuf>,
+        /// The container to track, where several run images of ECR
+        #[arg(long, value_name = "NAME")]
+        container: Option<String>,
+    },
     /// Show all of it: two applications on two instances, pushes under traffic, a broken release
     Demo(Demo),
     /// Replay load traces on the embedded AWS, and compare how instances follow: Windlass's scale

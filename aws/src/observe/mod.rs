@@ -45,13 +45,16 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use windlass_shared::deploy::Settings;
-use windlass_shared::facts::{ClusterFacts, Fact, ImageContent, ImageFact, RepositoryFacts, ServiceFacts};
+use windlass_shared::facts::{
+    ClusterFacts, Fact, ImageContent, ImageFact, LiveService, RepositoryFacts, ServiceFacts,
+};
 use windlass_shared::id::{ClusterName, ImageDigest, ImageTag, RepositoryName, ServiceKey};
 use windlass_shared::ledger::{RouteHint, ServiceRow};
+use windlass_shared::task_definition::TaskDefinition;
 
 use self::content::Depth;
 use self::shelf::{Reading, Shelf};
-use crate::{Clients, Clock, Ledger};
+use crate::{Clients, Clock, Failure, Ledger, lossless};
 
 pub use parameter::{delete_parameter, parameter, parameters, put_parameter};
 pub use surroundings::listener_rules;
@@ -97,6 +100,16 @@ pub fn route_hint(facts: &ServiceFacts) -> Option<RouteHint> {
         windlass_shared::deploy::route::own_rule(&route.rules, group, &facts.key).map(|rule| rule.arn.clone())
     });
     Some(RouteHint { listener: route.listener.clone(), target_group: group, rule })
+}
+
+/// The service and the revision that it runs, as they are; `None` where there is no such service.
+pub async fn running(
+    ecs: &aws_sdk_ecs::Client,
+    key: &ServiceKey,
+) -> Result<Option<(LiveService, TaskDefinition)>, Failure> {
+    let Some(service) = service::describe(ecs, key).await? else { return Ok(None) };
+    let revision = lossless::describe_task_definition(ecs, service.task_definition.as_str()).await?;
+    Ok(Some((service, revision)))
 }
 
 impl Observer {

@@ -9,6 +9,7 @@ mod explain;
 mod files;
 mod history;
 mod images;
+mod import;
 mod instances;
 pub(crate) mod local;
 mod look;
@@ -41,6 +42,9 @@ pub(crate) fn run(command: Command, global: &Global, output: Output) -> Result<E
         Command::Spec(Spec::Schema { of }) => spec::schema(of),
         Command::Event { files } => event::event(&files, output),
         Command::Simulate(args) => simulate::simulate(&args, output),
+        Command::Import { ecspresso: Some(path), container, .. } => {
+            import::ecspresso(&path, container.as_deref(), output)
+        }
         Command::Local(args) => wait(local::local(args, output)),
         Command::Demo(args) => wait(demo::demo(&args, output)),
         other => wait(async {
@@ -102,10 +106,14 @@ async fn with_account(command: Command, account: &Account, output: Output) -> Re
             rollback::answer(account, &service, false, reason, output).await
         }
         Command::Images { services, in_use: _ } => images::images(account, &services, output).await,
+        Command::Import { service: Some(service), container, .. } => {
+            import::live(account, &service, container.as_deref(), output).await
+        }
         Command::Retire { service, yes } => Box::pin(retire::retire(account, &service, yes, output)).await,
         // Run above, without an account.
         Command::Spec(_)
         | Command::Event { .. }
+        | Command::Import { .. }
         | Command::Local(_)
         | Command::Demo(_)
         | Command::Simulate(_) => Ok(Exit::Usage),

@@ -28,6 +28,7 @@ mod tests;
 
 pub mod freeze;
 pub mod gates;
+pub mod import;
 pub mod labels;
 pub mod number;
 pub mod rollout;
