@@ -168,7 +168,14 @@ mod tests {
 
     #[test]
     fn the_spec_says_the_image_and_why_and_no_more() {
-        insta::assert_snapshot!(one(&format!("{ECR}/shop:v1.4.2")).unwrap(), @"");
+        insta::assert_snapshot!(one(&format!("{ECR}/shop:v1.4.2")).unwrap(), @r#"
+        cluster: main
+        service: shop
+        image:
+          repository: shop
+          # It runs v1.4.2: the highest version 1.x.
+          policy: { semver: "1.x" }
+        "#);
     }
 
     #[test]
@@ -180,8 +187,8 @@ mod tests {
             (":v2.0.0-rc.1", "semver=2.*"),
             (":3f2a9c1", "newest=all"),
             (":20261123.4", "newest=all"),
-            (":prod-3f2a9c1", "prefix=prod-"),
-            (":main-412", "prefix=main-"),
+            (":prod-3f2a9c1", "glob=prod-*"),
+            (":main-412", "glob=main-*"),
             (":blue-green", "blue-green"),
             (":WINDLASS_FILLED_IN", "newest=all"),
             ("@sha256:0000000000000000000000000000000000000000000000000000000000000000", "newest=all"),

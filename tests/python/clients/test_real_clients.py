@@ -127,6 +127,14 @@ def test_a_service_from_labels_alone_comes_up_with_its_route(local, tmp_path):
     assert live(local, "/labelled/x", digest)["service"] == "labelled"
 
 
+def test_a_spec_is_imported_of_what_runs(local, shop, tmp_path):
+    text = windlass(local, "import", "main/shop")
+    assert "repository: shop\n" in text, text
+    (tmp_path / "shop.yaml").write_text(text)
+    checked = windlass(local, "spec", "check", str(tmp_path / "shop.yaml"))
+    assert "main/shop runs shop:" in checked, checked
+
+
 def counted(world):
     """What the deploy function's log has in CloudWatch's embedded metric format: each metric's values."""
     log = urllib.request.urlopen(f"{world.endpoint}/_windlass/functions/{world.function}/log").read().decode()
