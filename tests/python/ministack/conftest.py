@@ -103,7 +103,8 @@ def deploy(variables, listener):
 
     run("aws", "s3", "mb", "s3://artifacts")
     processor = built().parent.name
-    parameters = [f"Architecture={processor}", f"ListenerArn={listener}", "ClusterNames=main", "RepositoryNames=*"]
+    # ministack makes no alarms of metric math: cfn-lint and the CDK's validation have looked at those.
+    parameters = [f"Architecture={processor}", f"ListenerArn={listener}", "ClusterNames=main", "RepositoryNames=*", "Alarms=no"]
     run("sam", "deploy", "--template-file", str(built()), "--stack-name", "windlass", "--s3-bucket", "artifacts", "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-progressbar", "--parameter-overrides", *parameters)
     stacks = json.loads(run("aws", "cloudformation", "describe-stacks", "--stack-name", "windlass", "--output", "json"))
     return {output["OutputKey"]: output["OutputValue"] for output in stacks["Stacks"][0]["Outputs"]}
