@@ -186,3 +186,10 @@ def test_a_stack_may_leave_the_right_to_deregister_out(resources):
     assert found == dict.fromkeys(tidies, "DeregistersRevisions")
     told = resources["DeployFunction"]["Properties"]["Environment"]["Variables"]["WINDLASS_DEREGISTER_REVISIONS"]
     assert told == {"Ref": "DeregisterRevisions"}, "the function knows what it may not"
+
+
+def test_what_is_beside_the_roles_own_policies_is_tracing_alone(resources):
+    """docs/least-privilege.md has the roles' own policies row by row, and says this one in words."""
+    beside = {name: r["Properties"]["PolicyDocument"]["Statement"] for name, r in resources.items() if r["Type"] in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")}
+    tracing = {"Sid": "Traces", "Effect": "Allow", "Action": ["xray:PutTelemetryRecords", "xray:PutTraceSegments"], "Resource": "*"}
+    assert beside == {"TracingPolicy": [tracing]}

@@ -24,6 +24,8 @@ does (`sim/src/iam`), on the resources and condition keys of AWS's service autho
 `<Repository>`, `<PassRole>` stand for each of the stack's `ClusterNames`, `RepositoryNames`, `PassRoleArns`; `arn:*` leaves
 Region and account open where CloudFormation joins a list: the condition closes the Region, the role itself the account.
 `InfrastructureRole`, which ECS takes to shift requests, has AWS's managed policy alone and is not here.
+With `Tracing: Active` the functions' roles have `xray:PutTelemetryRecords` and `xray:PutTraceSegments` on `*` beside these
+(`TracingPolicy`): X-Ray knows no resource for them, and the embedded AWS has no X-Ray.
 
 | role | statement | action | resource | condition | used by |
 |---|---|---|---|---|---|
