@@ -134,6 +134,7 @@ fn packer(criterion: &mut Criterion) {
         standalone: Touch::Keep,
         protected: Touch::Keep,
         last_copies: Touch::Keep,
+        zones: Touch::Allow,
         exempt: BTreeSet::new(),
     };
     let outcome = spare(&world, &offers, &[], &policy);

@@ -11,8 +11,10 @@ use crate::id::{
     RepositoryName, RuleArn, ServiceArn, ServiceDeploymentArn, ServiceKey, ServiceName, TargetGroupArn,
     TaskDefinitionArn, Timestamp,
 };
-use crate::ledger::{Hold, StopScope};
+use crate::ledger::{ClusterRow, Hold, StopScope};
 use crate::rollout_settings::RolloutSettings;
+use crate::scale::CapacityFacts;
+use crate::scale::facts::{LiveInstance, Placement};
 use crate::spec::Percent;
 use crate::task_definition::TaskDefinition;
 
@@ -128,6 +130,9 @@ pub struct ServiceFacts {
     pub rollback: Fact<RollbackFacts>,
     /// The revisions of the live one's family, read where some of them may go.
     pub revisions: Fact<RevisionFacts>,
+    /// The cluster's capacity, read where a rollout is about to begin for whose tasks the instances
+    /// have no room at first sight.
+    pub room: Fact<Box<RoomFacts>>,
 }
 
 impl ServiceFacts {
@@ -156,8 +161,18 @@ impl ServiceFacts {
             under_way: Fact::NotAsked,
             rollback: Fact::NotAsked,
             revisions: Fact::NotAsked,
+            room: Fact::NotAsked,
         }
     }
+}
+
+/// A cluster's capacity, as a scale pass would see it now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomFacts {
+    /// Instances, tasks, groups.
+    pub capacity: CapacityFacts,
+    /// What scale passes remember.
+    pub row: ClusterRow,
 }
 
 /// CloudWatch's `StateValue`.
@@ -294,6 +309,12 @@ pub struct ClusterFacts {
     pub status: String,
     /// The architectures of its ACTIVE instances; empty where it has none now.
     pub architectures: BTreeSet<Architecture>,
+    /// These instances.
+    #[serde(default)]
+    pub instances: Vec<LiveInstance>,
+    /// When they were read: up to a minute ago. `None`: just now.
+    #[serde(default)]
+    pub read_at: Option<Timestamp>,
 }
 
 /// An ECS service as DescribeServices gives it.
@@ -329,6 +350,9 @@ pub struct LiveService {
     pub grace_secs: u32,
     /// The newest events, newest first, at most ten.
     pub events: Vec<ServiceEvent>,
+    /// How ECS places its tasks.
+    #[serde(default)]
+    pub placement: Placement,
 }
 
 /// ECS's deployment circuit breaker of a service.

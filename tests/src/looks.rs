@@ -5,8 +5,8 @@ use std::fmt;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
-use windlass_shared::id::{ImageDigest, ServiceKey};
-use windlass_shared::ledger::{PassRecord, Release, ServiceRow, Tidy};
+use windlass_shared::id::{ClusterName, ImageDigest, ServiceKey};
+use windlass_shared::ledger::{ClusterRecord, PassRecord, Release, ServiceRow, Tidy};
 use windlass_sim::ServiceId;
 use windlass_sim::ecs::view;
 use windlass_sim::gate::CallRecord;
@@ -81,6 +81,14 @@ impl Stage {
     /// The passes that did something, oldest first.
     pub async fn history(&self, key: &ServiceKey) -> Vec<PassRecord> {
         let mut passes = self.ledger.history(key, 1000).await.unwrap_or_else(|error| panic!("{error}"));
+        passes.reverse();
+        passes
+    }
+
+    /// What scale passes did to the cluster and told of it, oldest first.
+    pub async fn cluster_history(&self, cluster: &ClusterName) -> Vec<ClusterRecord> {
+        let passes = self.ledger.cluster_history(cluster, 1000).await;
+        let mut passes = passes.unwrap_or_else(|error| panic!("{error}"));
         passes.reverse();
         passes
     }

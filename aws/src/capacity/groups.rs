@@ -2,24 +2,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_autoscaling::types::{AutoScalingGroup, Filter};
+use aws_sdk_autoscaling::types::{Activity, AutoScalingGroup, Filter, ScalingActivityStatusCode};
 use aws_sdk_ecs::types::{ManagedDraining, ManagedScalingStatus, ManagedTerminationProtection};
 use futures::future::try_join_all;
 use windlass_shared::facts::Fact;
 use windlass_shared::id::{AutoScalingGroupName, AvailabilityZone, ClusterName, InstanceId};
+use windlass_shared::ledger::LaunchFailure;
 use windlass_shared::scale::facts::{GroupInstance, LiveGroup, LiveInstance, LiveProvider};
 use windlass_shared::scale::supply::TAG;
 
 use super::Listed;
 use crate::Clients;
 use crate::error::Failure;
-use crate::observe::convert::{count, fact, text};
+use crate::observe::convert::{count, fact, instant, text};
 
 const DESCRIBE: &str = "autoscaling:DescribeAutoScalingGroups";
 /// DescribeAutoScalingInstances' limit.
 const INSTANCES: usize = 50;
 /// DescribeAutoScalingGroups' largest page.
 const PAGE: i32 = 100;
+/// The newest activities are enough to tell whether launches fail.
+const ACTIVITIES: i32 = 10;
 
 /// The groups that carry the cluster's name in their tag.
 pub(crate) async fn tagged(clients: &Clients, cluster: &ClusterName) -> Listed<LiveGroup> {
@@ -68,9 +71,37 @@ pub(super) async fn of_instances(
             let described = sent.map_err(|error| Failure::new(DESCRIBE, &error))?;
             groups.extend(described.auto_scaling_groups().iter().filter_map(live_group));
         }
+        let own = groups.iter_mut().filter(|group| group.tags.contains_key(TAG) && is_short(group));
+        try_join_all(own.map(|group| add_failure(clients, group))).await?;
         Ok(Some(groups))
     };
     fact(found.await, || "describing the Auto Scaling groups".to_owned())
+}
+
+/// Whether instances of the group are still to come: only then it is asked whether launches fail.
+fn is_short(group: &LiveGroup) -> bool {
+    let there = group.instances.iter().filter(|it| !it.lifecycle.starts_with("Terminating")).count();
+    usize::try_from(group.desired).is_ok_and(|desired| there < desired)
+}
+
+/// Its newest launch, where that failed. One that goes on, or went well, says that it does not fail now.
+async fn add_failure(clients: &Clients, group: &mut LiveGroup) -> Result<(), Failure> {
+    let sent = clients
+        .autoscaling
+        .describe_scaling_activities()
+        .auto_scaling_group_name(group.name.as_str())
+        .max_records(ACTIVITIES)
+        .send()
+        .await;
+    let described = sent.map_err(|error| Failure::new("autoscaling:DescribeScalingActivities", &error))?;
+    let is_launch = |it: &&Activity| it.description().is_some_and(|words| words.starts_with("Launching"));
+    let newest = described.activities().iter().find(is_launch);
+    let is_failed = |it: &&Activity| it.status_code() == Some(&ScalingActivityStatusCode::Failed);
+    group.failed = newest.filter(is_failed).map(|it| LaunchFailure {
+        at: instant(it.end_time().or(it.start_time())),
+        reason: text(it.status_message()),
+    });
+    Ok(())
 }
 
 async fn names(clients: &Clients, ids: &[String]) -> Listed<String> {
@@ -109,6 +140,7 @@ fn live_group(group: &AutoScalingGroup) -> Option<LiveGroup> {
         types: overrides.iter().filter_map(|it| it.instance_type().map(str::to_owned)).collect(),
         on_demand,
         launch_template: template.and_then(|it| it.version()).map(str::to_owned),
+        failed: None,
     })
 }
 

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_ecs::types::{ContainerInstance, ContainerInstanceField, DesiredStatus, Resource, Task};
 use futures::future::try_join_all;
 use windlass_shared::facts::Fact;
-use windlass_shared::id::{ClusterName, ContainerInstanceArn, InstanceId, TaskArn, TaskDefinitionArn};
+use windlass_shared::id::{
+    ClusterName, ContainerInstanceArn, InstanceId, TaskArn, TaskDefinitionArn, Timestamp,
+};
 use windlass_shared::scale::facts::{LiveInstance, LiveResources, LiveTask};
 
 use super::Listed;
@@ -135,8 +137,31 @@ pub(crate) fn live_task(it: &Task) -> Option<LiveTask> {
         last_status: text(it.last_status()),
         desired_status: text(it.desired_status()),
         health: it.health_status().map_or_else(|| "UNKNOWN".to_owned(), |it| it.as_str().to_owned()),
-        // DescribeTasks does not tell it; see `protected`.
+        // DescribeTasks does not tell it; see `protections`.
         protected_until: None,
         created_at: it.created_at().map(|at| instant(Some(at))),
     })
+}
+
+/// Until when tasks of services are protected from scale-in; those that are not are not there.
+pub(super) async fn protections(
+    ecs: &aws_sdk_ecs::Client,
+    cluster: &ClusterName,
+    tasks: &[LiveTask],
+) -> Result<BTreeMap<TaskArn, Timestamp>, Failure> {
+    let of_services = tasks.iter().filter(|task| task.group.starts_with("service:"));
+    let arns: Vec<String> = of_services.map(|task| task.arn.as_str().to_owned()).collect();
+    let batches = arns.chunks(BATCH).map(|batch| async move {
+        let sent =
+            ecs.get_task_protection().cluster(cluster.as_str()).set_tasks(Some(batch.to_vec())).send().await;
+        // Tasks that went meanwhile come as failures, and are gone.
+        sent.map_err(|error| Failure::new("ecs:GetTaskProtection", &error))
+    });
+    let answers = try_join_all(batches).await?;
+    let each = answers.iter().flat_map(|answer| answer.protected_tasks());
+    let protected = each.filter(|it| it.protection_enabled()).filter_map(|it| {
+        let until = it.expiration_date().map_or(Timestamp::MAX, |at| instant(Some(at)));
+        Some((TaskArn::new(it.task_arn()?), until))
+    });
+    Ok(protected.collect())
 }

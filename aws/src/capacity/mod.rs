@@ -21,9 +21,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, StreamExt as _};
 use futures::{FutureExt as _, join};
-use windlass_shared::facts::{Fact, ParameterText};
-use windlass_shared::id::{ClusterName, ServiceKey, ServiceName, TaskDefinitionArn};
+use windlass_shared::facts::{Fact, FailureKind, ParameterText, RoomFacts, Unreadable};
+use windlass_shared::id::{ClusterName, ServiceKey, ServiceName, TaskDefinitionArn, Timestamp};
+use windlass_shared::ledger::{ClusterRow, RoomWanted, ServiceRow};
 use windlass_shared::scale::facts::{CapacityFacts, LiveTask, ServiceOfCluster};
+use windlass_shared::scale::{self, CapacityPlan, Settings};
 use windlass_shared::spec::{self, ServiceSpec};
 use windlass_shared::task_definition::TaskDefinition;
 
@@ -31,7 +33,7 @@ pub use self::apply::{CapacityMade, apply};
 pub(crate) use self::apply::{put_mark, set_state, take_back};
 pub(crate) use self::groups::{providers, tagged};
 pub(crate) use self::instances::{describe_instances, instances, live_task};
-pub(crate) use self::services::describe as describe_services;
+pub(crate) use self::services::{describe as describe_services, placement};
 use crate::Failure;
 use crate::lossless::describe_task_definition;
 use crate::observe::convert::fact;
@@ -67,19 +69,89 @@ impl CapacityObserver {
         let alarms = alarms::named(&names);
         let untagged = groups::of_instances(&self.clients, &facts.instances, groups);
         let owned = services::owned_elsewhere(&self.clients, cluster, &names);
-        let (rows, definitions, groups, alarms, owned) = join!(
+        let (rows, groups, alarms, owned) = join!(
             self.rows(cluster, &facts),
-            self.revisions(&facts),
             untagged.boxed(),
             alarms::alarms(&self.clients, &alarms, self.clock.now()),
             owned,
         );
-        facts.task_definitions = definitions;
         facts.groups = groups;
         facts.alarms = alarms;
         facts.owned_elsewhere = owned;
+        facts.coming = coming(cluster, &facts.services, &rows);
         facts.services = with_rows(facts.services, rows);
+        // Last: the rows name revisions, too, for which room is wanted.
+        facts.task_definitions = self.revisions(&facts).await;
         facts
+    }
+
+    /// The facts, the plan that they make, and when. Where it would empty an instance, it is asked which tasks
+    /// are protected, and the plan made again with that: no other pass pays for it.
+    pub async fn plan(
+        &self,
+        cluster: &ClusterName,
+        row: &ClusterRow,
+        settings: &Settings,
+    ) -> (CapacityFacts, CapacityPlan, Timestamp) {
+        let mut facts = Box::pin(self.cluster_facts(cluster)).await;
+        let now = self.clock.now();
+        let plan = scale::plan(&facts, row, settings, now);
+        if !plan.empties() {
+            return (facts, plan, now);
+        }
+        facts.protection = self.protect(cluster, &mut facts.tasks).await;
+        let now = self.clock.now();
+        let plan = scale::plan(&facts, row, settings, now);
+        (facts, plan, now)
+    }
+
+    /// Notes which tasks are protected, and until when.
+    async fn protect(&self, cluster: &ClusterName, tasks: &mut Fact<Vec<LiveTask>>) -> Fact<()> {
+        let Fact::Known(tasks) = tasks else { return Fact::NotAsked };
+        let read = instances::protections(&self.clients.ecs, cluster, tasks).await;
+        let read = read.map(|until| {
+            for task in tasks {
+                task.protected_until = until.get(&task.arn).copied();
+            }
+            Some(())
+        });
+        fact(read, || format!("asking which tasks of {cluster} are protected"))
+    }
+
+    /// What a deploy pass must see to tell whether its rollout has room: the instances and what is on them,
+    /// what else is wanted, and who could bring more. No alarms, and nobody's desired counts.
+    pub async fn room_facts(&self, cluster: &ClusterName) -> Fact<Box<RoomFacts>> {
+        let ecs = &self.clients.ecs;
+        let (services, instances, tasks, providers, groups, row) = join!(
+            services::services(ecs, cluster),
+            instances::instances(ecs, cluster),
+            instances::tasks(ecs, cluster),
+            groups::providers(ecs, cluster),
+            groups::tagged(&self.clients, cluster),
+            self.ledger.row(cluster),
+        );
+        let row = match row {
+            Ok(row) => row,
+            Err(error) => {
+                let doing = format!("reading the row of {cluster}");
+                let detail = error.to_string();
+                return Fact::Unreadable(Unreadable { doing, kind: FailureKind::Unknown, detail });
+            }
+        };
+        let mut facts = CapacityFacts {
+            services,
+            instances,
+            tasks,
+            providers,
+            ..CapacityFacts::not_asked(cluster.clone())
+        };
+        let untagged = groups::of_instances(&self.clients, &facts.instances, groups);
+        let (rows, groups) = join!(self.rows(cluster, &facts), untagged.boxed());
+        facts.groups = groups;
+        facts.coming = coming(cluster, &facts.services, &rows);
+        facts.services = with_rows(facts.services, rows);
+        facts.task_definitions = self.revisions(&facts).await;
+        Fact::Known(Box::new(RoomFacts { capacity: facts, row }))
     }
 
     /// The facts of the first round, and every spec of the cluster.
@@ -120,14 +192,16 @@ impl CapacityObserver {
         fact(found, || "listing the specs".to_owned())
     }
 
-    async fn rows(
-        &self,
-        cluster: &ClusterName,
-        facts: &CapacityFacts,
-    ) -> BTreeMap<ServiceKey, windlass_shared::ledger::ServiceRow> {
+    async fn rows(&self, cluster: &ClusterName, facts: &CapacityFacts) -> BTreeMap<ServiceKey, ServiceRow> {
         let services = facts.services.known().into_iter().flat_map(|services| services.keys());
-        let keys: Vec<ServiceKey> =
+        let mut keys: BTreeSet<ServiceKey> =
             services.map(|name| ServiceKey::new(cluster.clone(), name.clone())).collect();
+        match self.ledger.services().await {
+            // Those too that ECS does not have yet: their first release may wait for room.
+            Ok(known) => keys.extend(known.into_iter().filter(|key| key.cluster == *cluster)),
+            Err(error) => tracing::warn!(%cluster, reason = %error, "listing the services that have a row"),
+        }
+        let keys: Vec<ServiceKey> = keys.into_iter().collect();
         // Without rows scaling does less and never more: a rollout is seen by ECS's deployments too.
         self.ledger.rows(&keys).await.unwrap_or_else(|error| {
             tracing::warn!(%cluster, reason = %error, "reading the rows of the cluster's services");
@@ -144,7 +218,9 @@ impl CapacityObserver {
         let of_rooms = rooms.filter_map(|service| {
             Some(service.row.as_ref()?.state.marks.room.as_ref()?.task_definition.clone())
         });
-        let all: BTreeSet<TaskDefinitionArn> = of_services.chain(of_tasks).chain(of_rooms).collect();
+        let of_coming = facts.coming.values().map(|room| room.task_definition.clone());
+        let all: BTreeSet<TaskDefinitionArn> =
+            of_services.chain(of_tasks).chain(of_rooms).chain(of_coming).collect();
         stream::iter(all)
             .map(|arn| async move { (arn.clone(), self.revision(arn).await) })
             .buffer_unordered(SIDE_BY_SIDE)
@@ -198,9 +274,22 @@ fn with_parameters(
     Fact::Known(services)
 }
 
+/// What first releases wait for: rows of services that ECS does not have, or has no more.
+fn coming(
+    cluster: &ClusterName,
+    services: &Fact<BTreeMap<ServiceName, ServiceOfCluster>>,
+    rows: &BTreeMap<ServiceKey, ServiceRow>,
+) -> BTreeMap<ServiceName, RoomWanted> {
+    let Some(services) = services.known() else { return BTreeMap::new() };
+    let is_there = |key: &ServiceKey| services.get(&key.service).is_some_and(|it| it.live.status == "ACTIVE");
+    let new = rows.iter().filter(|(key, _)| key.cluster == *cluster && !is_there(key));
+    let rooms = new.filter_map(|(key, row)| Some((key.service.clone(), row.state.marks.room.clone()?)));
+    rooms.collect()
+}
+
 fn with_rows(
     services: Fact<BTreeMap<ServiceName, ServiceOfCluster>>,
-    rows: BTreeMap<ServiceKey, windlass_shared::ledger::ServiceRow>,
+    rows: BTreeMap<ServiceKey, ServiceRow>,
 ) -> Fact<BTreeMap<ServiceName, ServiceOfCluster>> {
     let Fact::Known(mut services) = services else { return services };
     for (key, row) in rows {

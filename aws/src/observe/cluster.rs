@@ -1,4 +1,4 @@
-//! The cluster, and which architectures its instances have.
+//! The cluster, its instances, and which architectures they have.
 
 use std::collections::BTreeSet;
 
@@ -6,9 +6,11 @@ use aws_sdk_ecs::types::ContainerInstanceStatus;
 use futures::future::try_join_all;
 use futures::join;
 use windlass_shared::facts::{ClusterFacts, Fact};
-use windlass_shared::id::{Architecture, ClusterName};
+use windlass_shared::id::{Architecture, ClusterName, Timestamp};
+use windlass_shared::scale::facts::LiveInstance;
 
 use super::convert::{fact, text};
+use crate::capacity::describe_instances;
 use crate::error::Failure;
 
 /// DescribeContainerInstances' limit.
@@ -17,11 +19,20 @@ const BATCH: usize = 100;
 const ARCHITECTURE: &str = "ecs.cpu-architecture";
 
 /// The cluster with its architectures. The two are read side by side.
-pub(crate) async fn cluster(ecs: aws_sdk_ecs::Client, name: ClusterName) -> Fact<ClusterFacts> {
-    let (status, architectures) = join!(status(&ecs, &name), architectures(&ecs, &name));
+pub(crate) async fn cluster(
+    ecs: aws_sdk_ecs::Client,
+    name: ClusterName,
+    now: Timestamp,
+) -> Fact<ClusterFacts> {
+    let (status, instances) = join!(status(&ecs, &name), instances(&ecs, &name));
     let found = status.and_then(|status| match status {
         None => Ok(None),
-        Some(status) => Ok(Some(ClusterFacts { name: name.clone(), status, architectures: architectures? })),
+        Some(status) => {
+            let instances = instances?;
+            let architectures = architectures(&instances);
+            let read_at = Some(now);
+            Ok(Some(ClusterFacts { name: name.clone(), status, architectures, instances, read_at }))
+        }
     });
     fact(found, || format!("describing cluster {name}"))
 }
@@ -32,10 +43,12 @@ async fn status(ecs: &aws_sdk_ecs::Client, name: &ClusterName) -> Result<Option<
     Ok(described.clusters().first().map(|cluster| text(cluster.status())))
 }
 
-async fn architectures(
-    ecs: &aws_sdk_ecs::Client,
-    name: &ClusterName,
-) -> Result<BTreeSet<Architecture>, Failure> {
+fn architectures(instances: &[LiveInstance]) -> BTreeSet<Architecture> {
+    let words = instances.iter().filter_map(|it| it.attributes.get(ARCHITECTURE)?.as_deref());
+    words.map(Architecture::from_word).collect()
+}
+
+async fn instances(ecs: &aws_sdk_ecs::Client, name: &ClusterName) -> Result<Vec<LiveInstance>, Failure> {
     let mut arns = Vec::new();
     let mut pages = ecs
         .list_container_instances()
@@ -47,27 +60,6 @@ async fn architectures(
     while let Some(arn) = pages.next().await {
         arns.push(arn.map_err(|error| Failure::new("ecs:ListContainerInstances", &error))?);
     }
-    let batches = try_join_all(arns.chunks(BATCH).map(|batch| describe(ecs, name, batch))).await?;
+    let batches = try_join_all(arns.chunks(BATCH).map(|batch| describe_instances(ecs, name, batch))).await?;
     Ok(batches.into_iter().flatten().collect())
-}
-
-async fn describe(
-    ecs: &aws_sdk_ecs::Client,
-    name: &ClusterName,
-    arns: &[String],
-) -> Result<BTreeSet<Architecture>, Failure> {
-    let sent = ecs
-        .describe_container_instances()
-        .cluster(name.as_str())
-        .set_container_instances(Some(arns.to_vec()))
-        .send()
-        .await;
-    let described = sent.map_err(|error| Failure::new("ecs:DescribeContainerInstances", &error))?;
-    Ok(described
-        .container_instances()
-        .iter()
-        .flat_map(|instance| instance.attributes())
-        .filter(|attribute| attribute.name() == ARCHITECTURE)
-        .filter_map(|attribute| attribute.value().map(Architecture::from_word))
-        .collect())
 }

@@ -44,17 +44,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use windlass_shared::deploy::Settings;
+use windlass_shared::deploy::planner::room;
+use windlass_shared::deploy::{self, Plan, Settings};
 use windlass_shared::facts::{
     ClusterFacts, Fact, ImageContent, ImageFact, LiveService, RepositoryFacts, ServiceFacts,
 };
-use windlass_shared::id::{ClusterName, ImageDigest, ImageTag, RepositoryName, ServiceKey};
+use windlass_shared::id::{ClusterName, ImageDigest, ImageTag, RepositoryName, ServiceKey, Timestamp};
 use windlass_shared::ledger::{RouteHint, ServiceRow};
 use windlass_shared::task_definition::TaskDefinition;
 
 use self::content::Depth;
 use self::shelf::{Reading, Shelf};
-use crate::{Clients, Clock, Failure, Ledger, lossless};
+use crate::{CapacityObserver, Clients, Clock, Failure, Ledger, lossless};
 
 pub use parameter::{delete_parameter, parameter, parameters, put_parameter};
 pub use surroundings::listener_rules;
@@ -79,6 +80,7 @@ struct Inner {
     contents: Shelf<(RepositoryName, ImageDigest, Depth), ImageContent>,
     clusters: Shelf<ClusterName, ClusterFacts>,
     repositories: Shelf<RepositoryName, RepositoryFacts>,
+    capacity: CapacityObserver,
 }
 
 /// What the doorbell says, to read sooner by. Never a fact.
@@ -115,7 +117,9 @@ pub async fn running(
 impl Observer {
     /// An observer with nothing kept.
     pub fn new(clients: Clients, clock: Clock, ledger: Ledger) -> Self {
+        let capacity = CapacityObserver::new(clients.clone(), clock.clone(), ledger.clone());
         Self(Arc::new(Inner {
+            capacity,
             clients,
             clock,
             ledger,
@@ -136,7 +140,7 @@ impl Observer {
     }
 
     /// The time, as it passes here.
-    pub(super) fn now(&self) -> windlass_shared::id::Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         self.0.clock.now()
     }
 
@@ -178,6 +182,35 @@ impl Observer {
         facts
     }
 
+    /// The facts, the plan that they make, and when. Where that plan begins a rollout for whose tasks there
+    /// is no room at first sight, the cluster's capacity is read and the plan made again with it: no
+    /// other pass pays for that.
+    pub async fn plan(
+        &self,
+        key: &ServiceKey,
+        row: &ServiceRow,
+        hints: &Hints,
+        settings: &Settings,
+    ) -> (ServiceFacts, Plan, Timestamp) {
+        let mut facts = self.service_facts(key, row, hints, settings).await;
+        let now = self.now();
+        let plan = deploy::plan(&facts, row, settings, now);
+        if !plan.asks_for_room {
+            return (facts, plan, now);
+        }
+        if room::is_stale(&facts.cluster, now) {
+            facts.cluster = cluster::cluster(self.0.clients.ecs.clone(), key.cluster.clone(), now).await;
+            let plan = deploy::plan(&facts, row, settings, now);
+            if !plan.asks_for_room {
+                return (facts, plan, now);
+            }
+        }
+        facts.room = Box::pin(self.0.capacity.room_facts(&key.cluster)).await;
+        let now = self.now();
+        let plan = deploy::plan(&facts, row, settings, now);
+        (facts, plan, now)
+    }
+
     /// What is in an image, its labels too.
     pub async fn image_content(
         &self,
@@ -194,7 +227,8 @@ impl Observer {
 
     fn cluster(&self, name: &ClusterName) -> Reading<ClusterFacts> {
         let (ecs, name) = (self.0.clients.ecs.clone(), name.clone());
-        self.0.clusters.get(name.clone(), self.0.clock.now(), || cluster::cluster(ecs, name).boxed())
+        let now = self.0.clock.now();
+        self.0.clusters.get(name.clone(), now, || cluster::cluster(ecs, name, now).boxed())
     }
 
     fn content(

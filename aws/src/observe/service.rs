@@ -78,6 +78,7 @@ pub(crate) fn live(service: &aws_sdk_ecs::types::Service) -> LiveService {
         },
         grace_secs: count(service.health_check_grace_period_seconds().unwrap_or_default()),
         events: service.events().iter().take(EVENTS).map(event).collect(),
+        placement: crate::capacity::placement(service),
     }
 }
 

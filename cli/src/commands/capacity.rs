@@ -31,13 +31,11 @@ impl ClusterLook {
         let row = account.ledger.row(cluster).await.context("reading the cluster's row")?;
         let observer =
             CapacityObserver::new(account.clients.clone(), account.clock.clone(), account.ledger.clone());
-        let facts = Box::pin(observer.cluster_facts(cluster)).await;
+        let (facts, plan, now) = Box::pin(observer.plan(cluster, &row, &account.stack.scale)).await;
         if let Fact::Unreadable(why) = &facts.services {
             return Err(anyhow!("{cluster} cannot be looked at: {why}"))
                 .hint("is that its short name, and in this Region? `aws ecs list-clusters` lists them");
         }
-        let now = account.clock.now();
-        let plan = scale::plan(&facts, &row, &account.stack.scale, now);
         Ok(Self { facts, row, plan, now })
     }
 

@@ -145,7 +145,7 @@ async fn by_person(
         cause: format!("by hand: {reason}"),
         by: account.actor().clone(),
     };
-    if let Some(record) = record::pass(&plan, &look.row.state, &outcomes, &context) {
+    if let Some(record) = record::pass(&plan, (&look.row.state, &look.row.state), &outcomes, &context) {
         account.ledger.record_of_cluster(&record).await.context("recording it")?;
     }
     let step = plan.steps.first().map(ToString::to_string).unwrap_or_default();

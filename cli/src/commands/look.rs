@@ -34,9 +34,7 @@ impl Look {
     pub(super) async fn of(account: &Account, row: ServiceRow) -> Result<Self> {
         let key = &row.key;
         let settings = &account.stack.settings;
-        let facts = account.observer.service_facts(key, &row, &Hints::default(), settings).await;
-        let now = account.clock.now();
-        let plan = deploy::plan(&facts, &row, settings, now);
+        let (facts, plan, now) = account.observer.plan(key, &row, &Hints::default(), settings).await;
         let violations = deploy::check(&plan, &facts, &row);
         Ok(Self { row, facts, plan, violations, now })
     }
@@ -56,6 +54,7 @@ impl Look {
             ) || matches!(note, Note::Gate(gate) if gate.holds_back())
                 || matches!(note, Note::Scan(scan) if scan.holds_back())
                 || matches!(note, Note::PreDeploy(task) if task.holds_back())
+                || matches!(note, Note::Room(room) if room.holds_back())
         };
         !self.plan.steps.is_empty()
             || !self.plan.ledger.ended.is_empty()

@@ -184,9 +184,8 @@ impl Look {
 }
 
 async fn look(app: &App, task: &Task, row: &ServiceRow) -> Look {
-    let facts = app.observer.service_facts(&task.key, row, &task.hints, &app.stack.settings).await;
-    let now = app.clock.now();
-    let mut plan = deploy::plan(&facts, row, &app.stack.settings, now);
+    let looked = app.observer.plan(&task.key, row, &task.hints, &app.stack.settings);
+    let (facts, mut plan, now) = Box::pin(looked).await;
     if plan.repository.is_none() && row.state.repository.is_none() && !plan.is_not_tracked() {
         // It could not be told what is wanted. Of a first push the sweep would not know otherwise.
         plan.repository.clone_from(&task.hints.repository);

@@ -92,9 +92,7 @@ impl OverCluster<'_> {
         cluster: &ClusterName,
         row: &ClusterRow,
     ) -> Result<(CapacityPlan, Timestamp), PassError> {
-        let facts = Box::pin(self.app.observer.cluster_facts(cluster)).await;
-        let now = self.app.clock.now();
-        let plan = scale::plan(&facts, row, &self.app.stack.scale, now);
+        let (facts, plan, now) = Box::pin(self.app.observer.plan(cluster, row, &self.app.stack.scale)).await;
         count(&self.app.clients.meter, &facts, &plan);
         match scale::check(&plan, &facts, row, now) {
             violations if violations.is_empty() => Ok((plan, now)),
@@ -124,7 +122,7 @@ impl Pass for OverCluster<'_> {
             by: settings.actor.clone(),
         };
         let state = record::after(&plan, row, &outcomes, now);
-        if let Some(record) = record::pass(&plan, &state, &outcomes, &context) {
+        if let Some(record) = record::pass(&plan, (&row.state, &state), &outcomes, &context) {
             app.ledger.record_of_cluster(&record).await?;
         }
         let steps = outcomes.iter().filter(|outcome| outcome.goes_on()).count();

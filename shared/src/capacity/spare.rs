@@ -21,7 +21,9 @@ use super::offer::{GroupOffer, Supply};
 use super::place::{Refusals, Wanted, pack, shapes};
 use super::shape::Demand;
 use super::why::{Proof, Why};
-use crate::id::{AutoScalingGroupName, ContainerInstanceArn, ServiceName, TaskArn, TaskGroup};
+use crate::id::{
+    AutoScalingGroupName, AvailabilityZone, ContainerInstanceArn, ServiceName, TaskArn, TaskGroup,
+};
 
 /// What may be done to empty instances.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +36,9 @@ pub struct SparePolicy {
     pub protected: Touch,
     /// Instances with the last healthy copies of a service.
     pub last_copies: Touch,
+    /// A zone in which its group would then have two or more fewer than in another one: Auto Scaling answers that
+    /// (`AZRebalance`) with a launch there, and ends an instance where there are most, whatever runs on it.
+    pub zones: Touch,
     /// Instances that are not to be touched, for the caller's own reasons: too young, protected from scale-in.
     pub exempt: BTreeSet<ContainerInstanceArn>,
 }
@@ -101,6 +106,13 @@ pub enum Kept {
         group: AutoScalingGroupName,
         /// How few.
         min: u32,
+    },
+    /// Without it its group would have two fewer in its zone than in another one.
+    ZoneShort {
+        /// Which group.
+        group: AutoScalingGroupName,
+        /// Which zone.
+        zone: AvailabilityZone,
     },
     /// A task on it is protected from scale-in.
     Protected(TaskArn),
@@ -283,6 +295,9 @@ impl Emptier<'_> {
         if attempt.desired[&offer.name] <= offer.min {
             return Some(Kept::AtMin { group: offer.name.clone(), min: offer.min });
         }
+        if self.policy.zones == Touch::Keep && self.leaves_a_zone_short(bin, offer, attempt) {
+            return Some(Kept::ZoneShort { group: offer.name.clone(), zone: instance.zone.clone() });
+        }
         let counted = instance.tasks.iter().filter(|it| it.standing != Standing::Leaving);
         let mut counted = counted.filter(|it| !matches!(it.owner, Owner::Daemon(_)));
         counted.find_map(|task| self.forbids_task(task)).or_else(|| {
@@ -291,6 +306,21 @@ impl Emptier<'_> {
             let keep = self.policy.last_copies == Touch::Keep;
             last.next().filter(|_| keep).map(|(service, _)| Kept::LastCopy(service.clone()))
         })
+    }
+
+    fn leaves_a_zone_short(&self, bin: BinAt, offer: &GroupOffer, attempt: &Attempt) -> bool {
+        let in_zone = |zone: &AvailabilityZone| {
+            let stays = |(at, it): &(BinAt, &Instance)| {
+                it.group.as_ref() == Some(&offer.name)
+                    && it.zone == *zone
+                    && it.state == InstanceState::Active
+                    && *at != bin
+                    && !attempt.emptied.contains(at)
+            };
+            self.instances.iter().enumerate().filter(stays).count()
+        };
+        let most = offer.zones.iter().map(in_zone).max().unwrap_or(0);
+        most >= in_zone(&self.instances[bin].zone) + 2
     }
 
     fn forbids_task(&self, task: &TaskOn) -> Option<Kept> {

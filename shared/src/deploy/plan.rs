@@ -34,6 +34,10 @@ pub struct Plan {
     pub report: Vec<super::report::Note>,
     /// What the ledger is to remember.
     pub ledger: LedgerChange,
+    /// A rollout begins for whose tasks there is no room at first sight: the plan is final once
+    /// [`crate::facts::ServiceFacts::room`] was read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asks_for_room: bool,
 }
 
 impl Plan {

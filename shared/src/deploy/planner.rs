@@ -19,6 +19,7 @@ mod keep;
 mod native;
 mod pre_deploy;
 mod rollback;
+pub mod room;
 mod route;
 mod update;
 
@@ -78,6 +79,8 @@ struct Planner<'a> {
     remembered: Option<Settled>,
     /// What a person went back to, while that is wanted.
     back: Option<Settled>,
+    /// Whether there is room is to be looked at before this plan is final.
+    asks_for_room: bool,
 }
 
 impl<'a> Planner<'a> {
@@ -96,10 +99,11 @@ impl<'a> Planner<'a> {
             quarantine: row.quarantine.clone(),
             settled: row.state.settled.clone(),
             // Whatever stood in the way is looked at anew.
-            marks: Marks { waiting: None, ..row.state.marks.clone() },
+            marks: Marks { waiting: None, room: None, ..row.state.marks.clone() },
             approvals: Vec::new(),
             remembered: row.state.settled.clone(),
             back: None,
+            asks_for_room: false,
         }
     }
 
@@ -152,7 +156,8 @@ impl<'a> Planner<'a> {
 
     fn finish(mut self) -> Plan {
         // What is only made ready for a rollout keeps nothing else from being done.
-        let runs_task = self.steps.iter().any(|step| matches!(step, Step::RunTask(_)));
+        let runs_task =
+            self.steps.iter().any(|step| matches!(step, Step::RunTask(_))) || self.marks.room.is_some();
         let prepares = |step: &Step| match step {
             Step::StartScan { .. } | Step::RunTask(_) => true,
             Step::RegisterTaskDefinition { .. } => runs_task,
@@ -174,6 +179,7 @@ impl<'a> Planner<'a> {
             steps: self.steps,
             report: self.notes,
             ledger: self.ledger,
+            asks_for_room: self.asks_for_room,
         }
     }
 

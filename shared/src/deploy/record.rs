@@ -13,7 +13,8 @@ use super::plan::{InFlightChange, Plan, Step, StepOutcome};
 use super::report::Note;
 use crate::id::{Actor, DeploymentId, FencingToken, TaskDefinitionArn, Timestamp};
 use crate::ledger::{
-    InFlight, KEPT_REGISTERED, Manner, PassRecord, SCHEMA, ServiceRow, ServiceState, StepRecord, Tidy,
+    InFlight, KEPT_REGISTERED, Manner, PassRecord, RoomWanted, SCHEMA, ServiceRow, ServiceState, StepRecord,
+    Tidy,
 };
 
 /// What the steps made, as far as they came.
@@ -148,6 +149,7 @@ pub fn intent(state: &ServiceState, plan: &Plan, now: Timestamp) -> ServiceState
 pub fn after(intent: ServiceState, plan: &Plan, made: &Made) -> ServiceState {
     let mut next = intent;
     ran(&mut next, plan, made);
+    room_for(&mut next, plan, made);
     // A revision that is made for a task before a later rollout is not the one in flight.
     let runs_task = plan.steps.iter().any(|step| matches!(step, Step::RunTask(_)));
     if let Some(in_flight) = &mut next.in_flight
@@ -232,6 +234,22 @@ fn registered(next: &mut ServiceState, plan: &Plan, made: &Made) {
     }
 }
 
+/// A rollout that waits for room does so with the revision that it just registered; where that did
+/// not come to be, nothing is asked for.
+fn room_for(next: &mut ServiceState, plan: &Plan, made: &Made) {
+    let registers = plan.steps.iter().any(|step| matches!(step, Step::RegisterTaskDefinition { .. }));
+    let waits = plan.report.iter().any(|note| matches!(note, Note::Room(room) if room.holds_back()));
+    if !registers || !waits {
+        return;
+    }
+    next.marks.room = next
+        .marks
+        .room
+        .take()
+        .zip(made.task_definition.clone())
+        .map(|(room, made)| RoomWanted { task_definition: made, ..room });
+}
+
 /// Whether the state says anything that the row does not: when the pass looked is not
 /// worth a write.
 pub fn is_news(before: &ServiceState, after: &ServiceState) -> bool {
@@ -257,6 +275,7 @@ fn leaves_open(note: &Note) -> bool {
         | Note::Quarantined { .. }
         | Note::NoImage { .. }
         | Note::NotTracked { .. }
+        | Note::Room(_)
         // The mark of what it waits for says when to look again.
         | Note::Held { .. } => false,
         Note::SpecRefused { .. }

@@ -7,6 +7,7 @@ mod canary;
 mod gate;
 mod pre_deploy;
 mod rollback;
+mod room;
 mod route;
 mod scan;
 mod strategy;
@@ -20,6 +21,7 @@ pub use self::canary::CanaryNote;
 pub use self::gate::GateNote;
 pub use self::pre_deploy::PreDeployNote;
 pub use self::rollback::{NoWayBack, RevisionsStay, RollbackNote};
+pub use self::room::{RoomNote, WhyItGoes};
 pub use self::route::RouteNote;
 pub use self::scan::ScanNote;
 pub use self::strategy::StrategyNote;
@@ -209,6 +211,8 @@ pub enum Note {
     Scan(ScanNote),
     /// The task before the rollout.
     PreDeploy(PreDeployNote),
+    /// Room for the rollout's tasks.
+    Room(RoomNote),
     /// Nothing to do: the newest wanted image is live.
     Quiet {
         /// The image.
@@ -229,6 +233,7 @@ impl Note {
             Self::Route(note) => note.needs_a_person(),
             Self::Scan(note) => note.needs_a_person(),
             Self::PreDeploy(note) => note.needs_a_person(),
+            Self::Room(note) => note.needs_a_person(),
             Self::SpecRefused { .. }
             | Self::LabelsRefused { .. }
             | Self::ClusterMissing { .. }
@@ -270,6 +275,7 @@ impl fmt::Display for Note {
             Self::Route(note) => note.fmt(f),
             Self::Scan(note) => note.fmt(f),
             Self::PreDeploy(note) => note.fmt(f),
+            Self::Room(note) => note.fmt(f),
             Self::NotTracked { key } => write!(
                 f,
                 "not tracked: {key} has no parameter /windlass/services/{key}, no tag windlass:track, and no labelled image"

@@ -65,6 +65,7 @@ pub fn retire(key: &ServiceKey, found: &Leftovers) -> Plan {
         steps,
         report: Vec::new(),
         ledger: LedgerChange::default(),
+        asks_for_room: false,
     }
 }
 

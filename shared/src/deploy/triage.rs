@@ -85,7 +85,7 @@ fn still_waits(facts: &ServiceFacts, row: &ServiceRow, settings: &Settings, now:
     let stands = match waiting.on {
         WaitsOn::Hold => row.hold.is_some(),
         WaitsOn::Stop => facts.stops.known().is_some_and(|stops| stops.of(&facts.key.cluster).is_some()),
-        WaitsOn::Freeze | WaitsOn::Answer | WaitsOn::Scan => true,
+        WaitsOn::Freeze | WaitsOn::Answer | WaitsOn::Scan | WaitsOn::Room => true,
         WaitsOn::Upstream => upstream_lets_nothing_new(facts, row, settings, now),
     };
     now < waiting.until

@@ -1,6 +1,6 @@
 //! The row of one cluster: what `functions/scale` remembers between its passes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +69,9 @@ pub struct ClusterState {
     pub last_report: Vec<String>,
     /// When the last pass looked.
     pub looked_at: Option<Timestamp>,
+    /// What stands as long as nobody changes something, and was told.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub told: BTreeSet<String>,
 }
 
 impl Default for ClusterState {
@@ -84,6 +87,7 @@ impl Default for ClusterState {
             unfinished: false,
             last_report: Vec::new(),
             looked_at: None,
+            told: BTreeSet::new(),
         }
     }
 }

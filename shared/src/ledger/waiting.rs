@@ -44,6 +44,8 @@ pub enum WaitsOn {
     Upstream,
     /// Another scan, or another image.
     Scan,
+    /// Room for its tasks.
+    Room,
 }
 
 /// What is stopped.

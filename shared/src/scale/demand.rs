@@ -44,6 +44,9 @@ pub(super) fn wanted(
             of_service(facts, there, name, service, desired, shapes, &mut wanted.tasks);
         }
     }
+    for (name, room) in &facts.coming {
+        push(facts, &format!("service:{name}"), &room.task_definition, room.tasks, shapes, &mut wanted.tasks);
+    }
     let tasks = facts.tasks.known().into_iter().flatten();
     for task in tasks.filter(|task| waits_alone(task)) {
         if let Some(shape) = shapes.of(facts, &task.group, &task.task_definition) {

@@ -11,7 +11,7 @@ use crate::id::{
     AlarmName, AutoScalingGroupName, AvailabilityZone, ClusterName, ContainerInstanceArn, InstanceId,
     ServiceName, TaskArn, TaskDefinitionArn, Timestamp,
 };
-use crate::ledger::ServiceRow;
+use crate::ledger::{LaunchFailure, RoomWanted, ServiceRow};
 use crate::task_definition::TaskDefinition;
 
 /// Everything that one scale pass saw of one cluster.
@@ -39,6 +39,12 @@ pub struct CapacityFacts {
     pub alarms: BTreeMap<AlarmName, Fact<LiveAlarm>>,
     /// Services whose desired count AWS's Application Auto Scaling owns.
     pub owned_elsewhere: Fact<BTreeSet<ServiceName>>,
+    /// Whether the tasks' scale-in protection was read: only where something is to be emptied.
+    #[serde(default = "not_asked")]
+    pub protection: Fact<()>,
+    /// What first releases wait for, of services that ECS does not have yet.
+    #[serde(default)]
+    pub coming: BTreeMap<ServiceName, RoomWanted>,
 }
 
 /// A service of the cluster.
@@ -160,6 +166,9 @@ pub struct LiveGroup {
     pub on_demand: Option<(u32, u32)>,
     /// The launch template's version that new instances get, where it is told.
     pub launch_template: Option<String>,
+    /// Its newest launch, where that failed: read where it has fewer instances than it is to have.
+    #[serde(default)]
+    pub failed: Option<LaunchFailure>,
 }
 
 /// An instance of a group.
@@ -230,6 +239,10 @@ pub enum AlarmKind {
 // A value read from CloudWatch is never NaN, and facts are compared in tests only.
 impl Eq for LiveAlarm {}
 
+fn not_asked() -> Fact<()> {
+    Fact::NotAsked
+}
+
 impl CapacityFacts {
     /// Facts of which nothing was asked yet.
     pub fn not_asked(cluster: ClusterName) -> Self {
@@ -245,6 +258,8 @@ impl CapacityFacts {
             providers: Fact::NotAsked,
             alarms: BTreeMap::new(),
             owned_elsewhere: Fact::NotAsked,
+            protection: Fact::NotAsked,
+            coming: BTreeMap::new(),
         }
     }
 }

@@ -203,17 +203,6 @@ impl Pass<'_> {
         offers.filter(|it| it.name == *group).any(|it| matches!(it.supply, Supply::Open | Supply::Failing))
     }
 
-    /// Whether a group is Windlass's to make smaller.
-    pub(super) fn may_shrink(&self, group: &AutoScalingGroupName) -> bool {
-        self.may_change(group)
-    }
-
-    /// Whether a group keeps its least with so many fewer than it is to have.
-    pub(super) fn may_lose(&self, group: &AutoScalingGroupName, fewer: u32) -> bool {
-        let offers = self.there.offers.iter();
-        offers.filter(|it| it.name == *group).any(|it| it.desired.saturating_sub(fewer) >= it.min)
-    }
-
     /// Whether ECS can move a service's tasks off an instance without stopping one first, or may stop one
     /// first: at 100 percent both ways it can do neither.
     pub(super) fn can_move(&self, name: &ServiceName) -> bool {
@@ -303,7 +292,7 @@ pub(super) fn counted(instance: &Instance) -> u32 {
     u32::try_from(instance.tasks.iter().filter(counts).count()).unwrap_or(u32::MAX)
 }
 
-fn no_help(why: &capacity::NoHelp) -> String {
+pub(super) fn no_help(why: &capacity::NoHelp) -> String {
     use capacity::NoHelp;
     match why {
         NoHelp::Closed(Supply::NotOurs) => "it has no tag `windlass:cluster`".to_owned(),

@@ -14,6 +14,7 @@
 //! | [`picture`] | the cluster as people see it |
 //! | [`check`] | the plan against the invariants, by code that does not know how it was made |
 //! | [`record`] | what is left in the ledger |
+//! | [`room`] | whether a rollout's tasks have room, asked by the deploy pass |
 //! | [`rings`] | which event asks to look at which cluster |
 //! | [`settings`] | the stack's: prices |
 
@@ -29,6 +30,7 @@ pub mod planner;
 pub mod record;
 pub mod report;
 pub mod rings;
+pub mod room;
 mod services;
 pub mod settings;
 pub mod shapes;

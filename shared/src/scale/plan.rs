@@ -23,6 +23,13 @@ pub struct CapacityPlan {
     pub state: ClusterState,
 }
 
+impl CapacityPlan {
+    /// Whether instances are to be emptied: before that it is asked which tasks are protected.
+    pub fn empties(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Empty { .. }))
+    }
+}
+
 /// One change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "step")]

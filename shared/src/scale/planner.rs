@@ -21,13 +21,15 @@ pub fn plan(facts: &CapacityFacts, row: &ClusterRow, settings: &Settings, now: T
     let mut report: Vec<Note> = unreadable(facts).map(|what| Note::Unreadable(what.to_string())).collect();
     let mut steps = services::services(facts, &mut state, &mut report, now);
     supply::remember(facts, &mut state);
+    supply::remember_failures(facts, &mut state, &mut report, now);
     let mut shapes = Shapes::default();
-    if let Some(there) = supply::there(facts, &row.state, settings, &mut shapes, now) {
+    if let Some(there) = supply::there(facts, &state, settings, &mut shapes, now) {
         let (spec, may_empty) = capacity_spec(facts, &mut report);
         let desired = desired(&steps);
         let wanted = demand::wanted(facts, &there, &desired, spec.headroom.as_ref(), &mut shapes);
         // What cannot be told makes no demand: while there is such a thing, nothing is spare.
-        let may_empty = may_empty && shapes.untold.is_empty() && !is_stopped(facts);
+        let is_told = !matches!(facts.protection, Fact::Unreadable(_));
+        let may_empty = may_empty && is_told && shapes.untold.is_empty() && !is_stopped(facts);
         let rotation = row.pending_rotation();
         let pass = Pass {
             facts,
@@ -43,6 +45,7 @@ pub fn plan(facts: &CapacityFacts, row: &ClusterRow, settings: &Settings, now: T
         steps.extend(pass.steps(&mut state, &mut report));
     }
     report.extend(shapes.untold.into_iter().map(Note::Unreadable));
+    state.told = report.iter().filter(|note| note.stands()).map(ToString::to_string).collect();
     CapacityPlan { cluster: facts.cluster.clone(), steps, report, state }
 }
 
@@ -62,6 +65,7 @@ fn unreadable(facts: &CapacityFacts) -> impl Iterator<Item = &Unreadable> {
         of(&facts.groups),
         of(&facts.providers),
         of(&facts.owned_elsewhere),
+        of(&facts.protection),
     ]
     .into_iter()
     .flatten()

@@ -63,10 +63,10 @@ pub fn is_news(before: &ClusterState, after: &ClusterState) -> bool {
     still(before) != still(after)
 }
 
-/// The item of history, where anything was done.
+/// The item of history, where anything was done, or is to be told for the first time.
 pub fn pass(
     plan: &CapacityPlan,
-    state: &ClusterState,
+    (before, state): (&ClusterState, &ClusterState),
     outcomes: &[StepOutcome],
     context: &Context,
 ) -> Option<ClusterRecord> {
@@ -74,7 +74,9 @@ pub fn pass(
     let steps: Vec<StepRecord> = steps
         .map(|(step, outcome)| StepRecord { step: step.to_string(), outcome: outcome.to_string() })
         .collect();
-    (!steps.is_empty()).then(|| ClusterRecord {
+    // What stands is told once: in the pass that sees it first.
+    let is_new = state.told.iter().any(|note| !before.told.contains(note));
+    (!steps.is_empty() || is_new).then(|| ClusterRecord {
         schema: SCHEMA,
         cluster: plan.cluster.clone(),
         instance: None,

@@ -133,13 +133,45 @@ pub enum InstanceNote {
         /// Why, in words.
         why: String,
     },
+    /// A group's launches fail.
+    LaunchFails {
+        /// Which group.
+        group: AutoScalingGroupName,
+        /// Since when.
+        since: Timestamp,
+        /// In Auto Scaling's words.
+        reason: String,
+    },
     /// What consolidation saves, in cents a month, by the price table.
     Saves {
         /// How many instances.
         instances: u32,
         /// Cents of a US dollar a month.
         cents_a_month: u64,
+        /// How many of them have no price in the table.
+        #[serde(default)]
+        unpriced: u32,
     },
+}
+
+impl Note {
+    /// Whether it stands as long as nobody changes something: it is told once, and not each minute. Those
+    /// with numbers of the moment are not of this kind.
+    pub fn stands(&self) -> bool {
+        match self {
+            Self::Service(note) => {
+                matches!(note, ServiceNote::NoSuchAlarm { .. } | ServiceNote::OwnedElsewhere { .. })
+            }
+            Self::Instances(note) => matches!(
+                note,
+                InstanceNote::ManagedScaling { .. }
+                    | InstanceNote::NotOurs { .. }
+                    | InstanceNote::SomebodyDrains { .. }
+                    | InstanceNote::LaunchFails { .. }
+            ),
+            Self::Unreadable(_) => false,
+        }
+    }
 }
 
 impl fmt::Display for Note {
@@ -205,11 +237,17 @@ impl fmt::Display for InstanceNote {
                 write!(f, "{instance}: leaves, {why}; {tasks} tasks to go")
             }
             Self::Kept { instance, why } => write!(f, "{instance}: kept, {why}"),
-            Self::Saves { instances, cents_a_month } => write!(
+            Self::Saves { instances, cents_a_month, unpriced } => {
+                let (dollars, cents) = (cents_a_month / 100, cents_a_month % 100);
+                write!(f, "{instances} instances fewer save ${dollars}.{cents:02} a month")?;
+                if *unpriced > 0 {
+                    write!(f, " (of {unpriced} the price is not known: see the stack's InstancePrices)")?;
+                }
+                Ok(())
+            }
+            Self::LaunchFails { group, since, reason } => write!(
                 f,
-                "{instances} instances fewer save ${}.{:02} a month",
-                cents_a_month / 100,
-                cents_a_month % 100
+                "{group}: its launches fail since {since:.0} ({reason}); other groups are asked first"
             ),
         }
     }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 use super::facts::{CapacityFacts, LiveGroup, LiveInstance, LiveResources, LiveTask, Placement};
-use super::settings::Settings;
+use super::report::{InstanceNote, Note};
+use super::settings::{Price, Settings};
 use super::{machines, shapes};
 use crate::capacity::{
     Agent, GroupOffer, HostPorts, Instance, InstanceState, Machine, OnDemand, Owner, Protection, Protocol,
@@ -16,7 +17,7 @@ use crate::id::{
     AutoScalingGroupName, AvailabilityZone, ContainerInstanceArn, InstanceId, InstanceType, ServiceName,
     TaskDefinitionArn, Timestamp,
 };
-use crate::ledger::{ClusterState, MARK, SeenShape, WhyItLeaves, read_mark};
+use crate::ledger::{ClusterState, LaunchFailure, MARK, SeenShape, WhyItLeaves, read_mark};
 
 /// The tag of Auto Scaling groups whose capacity Windlass may set: the cluster's name.
 pub const TAG: &str = "windlass:cluster";
@@ -136,7 +137,7 @@ pub(super) fn there(
         let here = on.get(&it.arn).map(Vec::as_slice).unwrap_or_default();
         let tasks = here.iter().filter_map(|task| task_on(facts, shapes, task, now)).collect();
         let group = member.map(|(group, _)| (*group).clone());
-        there.instances.push(instance(it, group, mark.is_some() || is_terminating, tasks, settings));
+        there.instances.push(instance(it, group, mark.is_some() || is_terminating, tasks, &settings.prices));
     }
     there.instances.sort_by(|a, b| a.arn.cmp(&b.arn));
     let daemons = daemons(facts, shapes);
@@ -145,6 +146,12 @@ pub(super) fn there(
         .map(|group| offer(facts, group, &there, live, state, settings, &daemons, now))
         .collect();
     Some(there)
+}
+
+/// The instances as they are by themselves: without what is on them, and whose they are.
+pub(super) fn bare(live: &[LiveInstance]) -> Vec<Instance> {
+    let leaves = |it: &LiveInstance| it.attributes.contains_key(MARK);
+    live.iter().map(|it| instance(it, None, leaves(it), Vec::new(), &BTreeMap::new())).collect()
 }
 
 /// Which group, and which of its instances, an EC2 instance is.
@@ -161,7 +168,7 @@ fn instance(
     group: Option<AutoScalingGroupName>,
     leaves: bool,
     tasks: Vec<TaskOn>,
-    settings: &Settings,
+    prices: &BTreeMap<String, Price>,
 ) -> Instance {
     let attribute = |name: &str| it.attributes.get(name).and_then(Option::as_deref);
     let kind = attribute(TYPE).unwrap_or_default();
@@ -184,7 +191,7 @@ fn instance(
         remaining: resources(&it.remaining).enis(enis.saturating_sub(on_enis)),
         used_ports: taken(&it.remaining),
         attributes: it.attributes.clone(),
-        price: settings.prices.get(kind).map(|price| price.on_demand),
+        price: prices.get(kind).map(|price| price.on_demand),
         tasks,
     }
 }
@@ -268,6 +275,9 @@ fn offer(
     let known: Vec<_> = staying().filter(|it| !registered(&it.id)).map(|it| Some(it.zone.clone())).collect();
     let there_now = u32::try_from(staying().count()).unwrap_or(u32::MAX);
     let to_come = group.desired.saturating_sub(there_now);
+    let supply = supply(facts, group, state, now);
+    // What fails to launch does not come.
+    let to_come = if supply == Supply::Failing { 0 } else { to_come };
     let launching = known.into_iter().chain((0..to_come).map(|_| None)).collect();
     let trunks = of_group().any(|it| it.attributes.contains_key(TRUNK));
     let types = types(group, live);
@@ -288,7 +298,7 @@ fn offer(
         min: group.min,
         max: group.max.saturating_sub(going),
         desired: group.desired.saturating_sub(going),
-        supply: supply(facts, group, state, now),
+        supply,
         zones: group.zones.clone(),
         machines: machines.collect(),
         attributes: BTreeMap::new(),
@@ -342,6 +352,32 @@ pub(super) fn remember(facts: &CapacityFacts, state: &mut ClusterState) {
         let Some(kind) = it.attributes.get(TYPE).cloned().flatten() else { continue };
         if let Some(shape) = seen(&kind, std::slice::from_ref(it)) {
             state.shapes.insert(kind, shape);
+        }
+    }
+}
+
+/// Launches that fail, for the row: once for as long as another group is asked first. Each retry of Auto
+/// Scaling's is another activity, and no news.
+pub(super) fn remember_failures(
+    facts: &CapacityFacts,
+    state: &mut ClusterState,
+    notes: &mut Vec<Note>,
+    now: Timestamp,
+) {
+    for group in facts.groups.known().into_iter().flatten() {
+        let known = state.groups.get(&group.name).and_then(|mark| mark.failed.clone());
+        let is_fresh = known.as_ref().is_some_and(|known| known.at.duration_until(now) < FAILING);
+        let failed = match (&group.failed, known) {
+            (Some(_), Some(known)) if is_fresh => Some(known),
+            (Some(failed), _) => Some(LaunchFailure { at: now, reason: failed.reason.clone() }),
+            (None, _) => None,
+        };
+        if let Some(LaunchFailure { at, reason }) = &failed {
+            let (group, reason) = (group.name.clone(), reason.clone());
+            notes.push(Note::Instances(InstanceNote::LaunchFails { group, since: *at, reason }));
+        }
+        if failed.is_some() || state.groups.contains_key(&group.name) {
+            state.groups.entry(group.name.clone()).or_default().failed = failed;
         }
     }
 }

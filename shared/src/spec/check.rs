@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::problem::Checks;
 use super::rollout::{
-    ApprovalBefore, BreakerThreshold, CanaryController, CanarySpec, CanaryStep, LinearSpec,
+    ApprovalBefore, BreakerThreshold, CanaryController, CanarySpec, CanaryStep, IfShort, LinearSpec,
 };
 use super::{
     ImageSpec, Network, NetworkMode, PreDeploySpec, RolloutSpec, RouteSpec, ScalingSpec, ServiceSpec,
@@ -280,6 +280,7 @@ fn check_rollout(rollout: &RolloutSpec, checks: &mut Checks) {
         grace_secs,
         test_route,
         approval,
+        room,
     } = rollout;
     checks.range("min_healthy_percent", *min_healthy_percent, 0..=100);
     checks.range("max_percent", *max_percent, 100..=200);
@@ -323,6 +324,13 @@ fn check_rollout(rollout: &RolloutSpec, checks: &mut Checks) {
     checks.need(!is_rolling || is_gate, "approval.before", wants_two_sets);
     within(checks, "approval", approval.as_ref(), |approval, checks| {
         checks.range("timeout_minutes", approval.timeout_minutes, 1..=TWO_WEEKS_MINUTES);
+    });
+    within(checks, "room", room.as_ref(), |room, checks| {
+        checks.range("wait_minutes", room.wait_minutes, 0..=DAY_MINUTES);
+        let asks = test_route.is_some() || !is_gate;
+        let words =
+            "would pass by `test_route` and `approval`, which want a second set of tasks: `wait` or `go`";
+        checks.need(room.if_short != IfShort::Slower || !asks, "if_short", words);
     });
 }
 

@@ -45,6 +45,9 @@ pub struct RolloutSpec {
     /// A person says yes first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approval: Option<Approval>,
+    /// What if the cluster has no room for the tasks that it starts beside the old ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub room: Option<RoomSpec>,
 }
 
 impl Default for RolloutSpec {
@@ -63,6 +66,7 @@ impl Default for RolloutSpec {
             grace_secs: 0,
             test_route: None,
             approval: None,
+            room: None,
         }
     }
 }
@@ -178,6 +182,49 @@ pub struct TestRoute {
     pub header: String,
     /// Its values; any of them.
     pub values: Vec<String>,
+}
+
+/// What a rollout does for whose tasks the cluster has no room: before it begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RoomSpec {
+    /// What it does at first.
+    pub if_short: IfShort,
+    /// Minutes that it waits for room, 0 to 1440.
+    pub wait_minutes: u32,
+    /// What it does then; and at once, where nothing could bring room.
+    pub then: AfterWait,
+}
+
+impl Default for RoomSpec {
+    fn default() -> Self {
+        Self { if_short: IfShort::Wait, wait_minutes: 10, then: AfterWait::Go }
+    }
+}
+
+/// What a rollout does at first for whose tasks there is no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum IfShort {
+    /// Room is asked for, and it begins once that is there.
+    #[default]
+    Wait,
+    /// It goes task by task in the room that there is; by any other strategy than `rolling`
+    /// it does so for this once. Without room for a single task it waits.
+    Slower,
+    /// It begins, and ECS starts its tasks as room comes.
+    Go,
+}
+
+/// What a rollout does that has waited for room in vain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum AfterWait {
+    /// It begins, as ECS would.
+    #[default]
+    Go,
+    /// It goes on waiting.
+    Wait,
 }
 
 /// A person says yes first. ECS's PAUSE hook: its timeout is 1 to 20160 minutes.

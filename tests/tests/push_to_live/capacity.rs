@@ -72,6 +72,7 @@ async fn a_deploy_keeps_the_number_of_tasks_that_scaling_chose() {
     let mut stage = shop(2, 6).await;
     // Task by task in the room that is there: a surge would have to wait for its instances.
     let rollout = "rollout: {strategy: rolling, min_healthy_percent: 50, max_percent: 100}\n";
+    stage.watch.min_percent("shop", 50);
     stage.apply_spec("shop", &format!("{SHOP}{rollout}"));
     stage.until_quiet().await;
     stage.traffic.to(stage.now(), "/shop", 10);
@@ -79,6 +80,30 @@ async fn a_deploy_keeps_the_number_of_tasks_that_scaling_chose() {
     stage.until("six tasks", |world| running(world, "shop") == 6).await;
     stage.alarm("busy", false);
     let two = stage.push("shop", "latest", &labelled("2", &[]));
+    stage.until_quiet().await;
+    stage.assert_live("shop", &two);
+    assert_eq!(stage.door.with(|world| running(world, "shop")), 6);
+    stage.traffic.assert_none_failed();
+    stage.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deploy_finds_the_room_of_its_surge_first_and_keeps_the_number_that_scaling_chose() {
+    let mut stage = shop(4, 6).await;
+    stage.traffic.to(stage.now(), "/shop", 10);
+    stage.alarm("busy", true);
+    stage.until("six tasks", |world| running(world, "shop") == 6).await;
+    stage.alarm("busy", false);
+    let two = stage.push("shop", "latest", &labelled("2", &[]));
+    // Six beside six: three instances where there were two.
+    let mut most = 0;
+    while stage.running("shop") != [two.to_string()].into()
+        || stage.door.with(|world| running(world, "shop")) != 6
+    {
+        stage.run_for(Duration::from_secs(1)).await;
+        most = most.max(stage.door.with(|world| instances(world).0));
+    }
+    assert_eq!(most, 3);
     stage.until_quiet().await;
     stage.assert_live("shop", &two);
     assert_eq!(stage.door.with(|world| running(world, "shop")), 6);

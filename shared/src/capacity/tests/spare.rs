@@ -17,6 +17,7 @@ fn policy(budget: u32) -> SparePolicy {
         standalone: Touch::Keep,
         protected: Touch::Keep,
         last_copies: Touch::Keep,
+        zones: Touch::Allow,
         exempt: BTreeSet::new(),
     }
 }
@@ -234,4 +235,18 @@ proptest! {
         let again = spare(&left, &group(left.len()), &headroom, &policy(100));
         prop_assert!(again.emptied.is_empty(), "{outcome:?}\nthen {again:?}");
     }
+}
+
+#[test]
+fn a_groups_zones_stay_in_balance_where_they_are_to() {
+    let mut world = half_empty(4);
+    for (at, zone) in ["b", "b", "a", "a"].into_iter().enumerate() {
+        world[at].zone = zone.into();
+    }
+    let offers = vec![GroupOffer { zones: vec!["a".into(), "b".into()], ..group(4).remove(0) }];
+    let balanced = spare(&world, &offers, &[], &SparePolicy { zones: Touch::Keep, ..policy(2) });
+    assert_eq!(emptied(&balanced), [0, 2], "one of each zone");
+    let short = Kept::ZoneShort { group: "asg".into(), zone: "b".into() };
+    assert_eq!(kept(&balanced, 1), Some(&short));
+    assert_eq!(emptied(&spare(&world, &offers, &[], &policy(2))), [0, 1]);
 }

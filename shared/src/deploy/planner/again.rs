@@ -5,8 +5,9 @@
 //! go back to the service points at it still, and no ECS call that says only "this revision"
 //! would start its tasks again.
 
+use super::room::{Steps, Surge};
 use super::{Planner, Stop, native};
-use crate::deploy::plan::{InFlightChange, Step};
+use crate::deploy::plan::{InFlightChange, Made, Step};
 use crate::deploy::wanted::Wanted;
 use crate::facts::{LiveService, RolloutState};
 use crate::id::DeploymentId;
@@ -35,6 +36,13 @@ impl Planner<'_> {
         failed: DeploymentId,
     ) -> Result<(), Stop> {
         self.may_begin(wanted, &chosen.digest)?;
+        if let Some(live) = self.need(&self.facts.live_task_definition, "the live task definition")? {
+            let missing = service.desired.saturating_sub(service.running);
+            let surge = Surge { tasks: missing, steps: Steps::OneByOne };
+            if let Err(waits) = self.room(wanted, &chosen.digest, live, surge) {
+                return self.want_room(waits, Made::Already(service.task_definition.clone()));
+            }
+        }
         self.begin(wanted, chosen, Some(service), native::manner(service.settings.shift));
         let revision = service.task_definition.clone();
         if let InFlightChange::Set(intent) = &mut self.ledger.in_flight {

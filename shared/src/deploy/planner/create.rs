@@ -1,6 +1,7 @@
 //! A service that is wanted and not there: revision, target group, parked rule, service.
 
 use super::native::rolling;
+use super::room::{Steps, Surge};
 use super::{Planner, Stop};
 use crate::deploy::plan::{
     CreateLoadBalancer, CreateServiceSpec, Made, Part, RuleAction, Step, TargetGroupSpec,
@@ -34,6 +35,11 @@ impl<'a> Planner<'a> {
         // The route's refusals come before anything is made.
         let making = self.route_steps(spec.route.as_ref(), task)?;
         let desired = self.first_definition(task, &image);
+        let surge = Surge { tasks: spec.desired, steps: Steps::OneByOne };
+        if let Err(waits) = self.room(wanted, &chosen.digest, &desired, surge) {
+            let revision = self.first_revision(desired, chosen)?;
+            return self.want_room(waits, revision);
+        }
         let before = self.pre_deploy(wanted, &chosen.digest, &desired)?;
         let task_definition = self.first_revision(desired, chosen)?;
         if let Some(before) = before {

@@ -115,7 +115,7 @@ impl Planner<'_> {
     }
 
     /// Whether a person lets the rollout pass by this. Who and why goes into the release.
-    fn bypass(&mut self, what: &str) -> bool {
+    pub(super) fn bypass(&mut self, what: &str) -> bool {
         match (self.row.bypass_at(self.now), self.row.pending_bypass()) {
             (Some(order), _) => {
                 let what = format!("it passes by {what}");
@@ -149,7 +149,13 @@ impl Planner<'_> {
     }
 
     /// Lets the sweep pass by until `until` at most, or until something is otherwise.
-    fn waits(&mut self, wanted: &Wanted, digest: &ImageDigest, on: WaitsOn, until: Option<Timestamp>) {
+    pub(super) fn waits(
+        &mut self,
+        wanted: &Wanted,
+        digest: &ImageDigest,
+        on: WaitsOn,
+        until: Option<Timestamp>,
+    ) {
         self.waits_under(&wanted.spec, digest, on, until);
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::room::{self, Pace};
 use super::{Planner, Stop, native};
 use crate::deploy::desired;
 use crate::deploy::plan::{InFlightChange, Made, Part, Step};
@@ -44,7 +45,16 @@ impl Planner<'_> {
             return self.begin_canary(wanted, service, chosen, desired, live);
         }
         // Its refusals come before anything is made.
-        let prepared = self.prepare(&wanted.spec, service)?;
+        let mut prepared = self.prepare(&wanted.spec, service)?;
+        let settings = prepared.settings.as_ref().unwrap_or(&service.settings);
+        match self.room(wanted, &chosen.digest, &desired, room::surge(service, settings)) {
+            Ok(Pace::AsAsked) => {}
+            Ok(Pace::Slower) => prepared = self.prepare_rolling(&wanted.spec, service)?,
+            Err(waits) => {
+                let revision = self.revision(desired, live, chosen)?;
+                return self.want_room(waits, revision);
+            }
+        }
         let before = self.pre_deploy(wanted, &chosen.digest, &desired)?;
         let task_definition = self.revision(desired, live, chosen)?;
         if let Some(before) = before {

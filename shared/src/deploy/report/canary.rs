@@ -81,12 +81,10 @@ impl CanaryNote {
     /// looked at each minute anyway.
     pub fn leaves_open(&self) -> bool {
         match self {
-            Self::Impossible { .. } | Self::AfterRollout { .. } => true,
-            Self::AtStep { .. }
-            | Self::ComingUp { .. }
-            | Self::Promoting { .. }
-            | Self::GivingUp { .. }
-            | Self::AfterPromotion { .. } => false,
+            Self::Impossible { .. } | Self::AfterRollout { .. } | Self::AfterPromotion { .. } => true,
+            Self::AtStep { .. } | Self::ComingUp { .. } | Self::Promoting { .. } | Self::GivingUp { .. } => {
+                false
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::facts::{
 use crate::id::{Architecture, ImageDigest, ServiceKey, Timestamp};
 use crate::ledger::{InFlight, Manner, ServiceRow, Settled};
 use crate::rollout_settings::RolloutSettings;
+use crate::scale::facts::{LiveInstance, LiveResources};
 use crate::spec::GuardRails;
 use crate::task_definition::TaskDefinition;
 
@@ -73,6 +74,8 @@ impl World {
                     name: "main".into(),
                     status: "ACTIVE".into(),
                     architectures: BTreeSet::from([Architecture::Amd64]),
+                    instances: vec![roomy()],
+                    read_at: None,
                 }),
                 parameter: Fact::Absent,
                 service: Fact::Known(service(track)),
@@ -274,6 +277,25 @@ pub(super) fn group(arn: &str) -> Fact<TargetGroup> {
     })
 }
 
+/// An instance with room for whatever these tests roll out.
+fn roomy() -> LiveInstance {
+    let all = LiveResources { cpu: 100_000, memory: 1_000_000, ..LiveResources::default() };
+    LiveInstance {
+        arn: "arn:aws:ecs:eu-central-1:123456789012:container-instance/main/1".into(),
+        ec2: Some("i-1".into()),
+        status: "ACTIVE".into(),
+        agent_connected: true,
+        agent_version: None,
+        provider: None,
+        registered: all.clone(),
+        remaining: all,
+        attributes: BTreeMap::new(),
+        running: 0,
+        pending: 0,
+        registered_at: None,
+    }
+}
+
 fn service(track: &str) -> LiveService {
     LiveService {
         arn: "arn:aws:ecs:eu-central-1:123456789012:service/main/shop".into(),
@@ -291,5 +313,6 @@ fn service(track: &str) -> LiveService {
         circuit_breaker: CircuitBreaker { enable: true, rollback: true },
         grace_secs: 0,
         events: Vec::new(),
+        placement: crate::scale::facts::Placement::default(),
     }
 }

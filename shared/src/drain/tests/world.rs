@@ -211,6 +211,7 @@ impl World {
             circuit_breaker: CircuitBreaker { enable: false, rollback: false },
             grace_secs: 0,
             events: Vec::new(),
+            placement: Placement::default(),
         };
         let placement = Placement { scheduling: "REPLICA".into(), ..Placement::default() };
         self.facts.services.insert(name.into(), Fact::Known((live, placement)));

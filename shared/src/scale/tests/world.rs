@@ -102,6 +102,7 @@ impl World {
             circuit_breaker: CircuitBreaker { enable: false, rollback: false },
             grace_secs: 0,
             events: Vec::new(),
+            placement: Placement::default(),
         };
         let placement =
             Placement { scheduling: "REPLICA".into(), launch_type: "EC2".into(), ..Placement::default() };
@@ -179,6 +180,7 @@ impl World {
             types: vec!["m6g.large".into()],
             on_demand: None,
             launch_template: None,
+            failed: None,
         });
         self
     }

@@ -6,7 +6,7 @@ fn an_unknown_key_is_told_with_its_path_and_the_nearest_known_one() {
     insta::assert_snapshot!(refused(yaml), @"
     line 1: unknown key `image.polcy`: did you mean `policy`?
     line 3: unknown key `rollout.stratgy`: did you mean `strategy`?
-    line 4: unknown key `rollout.colour`: known here: alarms, approval, bake_minutes, breaker_threshold, circuit_breaker, early_success_percent, grace_secs, max_percent, min_healthy_percent, ringing_alarm, strategy, test_route, timeout_minutes
+    line 4: unknown key `rollout.colour`: known here: alarms, approval, bake_minutes, breaker_threshold, circuit_breaker, early_success_percent, grace_secs, max_percent, min_healthy_percent, ringing_alarm, room, strategy, test_route, timeout_minutes
     line 8: unknown key `route.health.pth`: did you mean `path`?
     ");
 }

@@ -29,6 +29,7 @@ fn live(status: &str, tags: &[(&str, &str)]) -> Fact<LiveService> {
         circuit_breaker: CircuitBreaker { enable: true, rollback: true },
         grace_secs: 0,
         events: Vec::new(),
+        placement: crate::scale::facts::Placement::default(),
     })
 }
 

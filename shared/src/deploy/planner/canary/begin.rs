@@ -1,6 +1,7 @@
 //! How a canary begins: everything that must be there before its first request.
 
 use super::super::native::rolling;
+use super::super::room::{Steps, Surge};
 use super::super::{Planner, Stop};
 use super::lane::{Lane, Leads};
 use super::steps_of;
@@ -63,6 +64,13 @@ impl<'a> Planner<'a> {
         if self.is_awsvpc(&wanted.spec) && wanted.spec.network.is_none() {
             return self.impossible("its tasks are in awsvpc mode, and the spec has no `network` section to make a second service with");
         }
+        let steps = steps_of(&wanted.spec).unwrap_or_default();
+        let tasks = tasks(&wanted.spec, service, canary::share(steps, 0));
+        if let Err(waits) = self.room(wanted, &chosen.digest, &desired, Surge { tasks, steps: Steps::Fixed })
+        {
+            let revision = self.revision(desired, live, chosen)?;
+            return self.want_room(waits, revision);
+        }
         let before = self.pre_deploy(wanted, &chosen.digest, &desired)?;
         let revision = self.revision(desired, live, chosen)?;
         if let Some(before) = before {
@@ -73,8 +81,6 @@ impl<'a> Planner<'a> {
         if let Some(lane) = &lane {
             self.lead(lane, group.as_ref(), Leads::ToBoth(Weights::MAIN));
         }
-        let steps = steps_of(&wanted.spec).unwrap_or_default();
-        let tasks = tasks(&wanted.spec, service, canary::share(steps, 0));
         let made = match &revision {
             Made::Already(arn) => Some(arn.clone()),
             Made::ByThisPlan(_) => None,

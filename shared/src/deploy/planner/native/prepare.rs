@@ -53,7 +53,7 @@ impl Planner<'_> {
         let wanted = settings(spec, rollout, self.settings.verify.as_ref(), service);
         self.can_be_verified(spec, wanted.shift)?;
         self.not_between_two(service, wanted.shift)?;
-        let mut prepared = if wanted.shift.has_two_sets() {
+        let prepared = if wanted.shift.has_two_sets() {
             self.two_groups(spec, rollout, service)?
         } else {
             self.one_group(spec, service)?
@@ -62,6 +62,26 @@ impl Planner<'_> {
             Shift::Rolling => super::rolling(rollout),
             _ => wanted,
         };
+        self.with_settings(prepared, wanted, service)
+    }
+
+    /// The same as a rolling update, though the spec has another strategy: for this once.
+    pub(in crate::deploy::planner) fn prepare_rolling(
+        &mut self,
+        spec: &ServiceSpec,
+        service: &LiveService,
+    ) -> Result<Prepared, Stop> {
+        self.not_between_two(service, Shift::Rolling)?;
+        let prepared = self.one_group(spec, service)?;
+        self.with_settings(prepared, super::rolling(&spec.rollout_or_default()), service)
+    }
+
+    fn with_settings(
+        &mut self,
+        mut prepared: Prepared,
+        wanted: RolloutSettings,
+        service: &LiveService,
+    ) -> Result<Prepared, Stop> {
         self.can_move(&wanted, service)?;
         prepared.settings = Some(wanted).filter(|wanted| *wanted != service.settings);
         let changes = prepared.settings.is_some() || prepared.load_balancer.is_some();

@@ -33,6 +33,7 @@ pub(in crate::deploy::planner) fn rolling(rollout: &RolloutSpec) -> RolloutSetti
         grace_secs: _,
         test_route: _,
         approval: _,
+        room: _,
     } = rollout;
     let settings = RolloutSettings {
         min_healthy_percent: *min_healthy_percent,
