@@ -8,7 +8,7 @@ use windlass_aws::observe::route_hint;
 use windlass_aws::pass::{self, Pass, Passed, Turn};
 use windlass_aws::{Hints, Invocation, Lease, LedgerError, Meter, StateWrite};
 use windlass_shared::deploy::{self, Plan, StepOutcome, Violation, record};
-use windlass_shared::event::Doorbell;
+use windlass_shared::event::{ClusterDoorbell, Doorbell};
 use windlass_shared::facts::ServiceFacts;
 use windlass_shared::id::{ServiceKey, Timestamp};
 use windlass_shared::ledger::{Manner, Outcome, ServiceRow, ServiceState};
@@ -104,13 +104,17 @@ pub(crate) async fn pass(app: &App, task: &Task, invocation: &Invocation) -> Res
         // A push will be rolled out, and waits for the cluster's architectures: two calls deep.
         app.observer.warm(&task.key.cluster);
     }
-    let own = OverService { app, task, concerns_followers: AtomicBool::new(false) };
+    let [concerns_followers, wants_room] = [AtomicBool::new(false), AtomicBool::new(false)];
+    let own = OverService { app, task, concerns_followers, wants_room };
     let ended = pass::pass(&app.ledger, &app.clock, &task.key, invocation, &own).await;
     if let Err(error) = &ended {
         tracing::error!(service = %task.key, %error, "pass failed");
     }
     if own.concerns_followers.into_inner() {
         ring_followers(app, &task.key).await;
+    }
+    if own.wants_room.into_inner() {
+        ring_cluster(app, &task.key).await;
     }
     let ended = ended.and_then(|passed| match passed {
         Passed::Ended(Done { refused: Some(reason), .. }) => Err(PassError::Refused(reason)),
@@ -160,6 +164,17 @@ async fn ring_followers(app: &App, key: &ServiceKey) {
     }
 }
 
+/// A rollout waits for room: the scale pass reads in the row how much. A bell that does not ring costs a
+/// minute, as above.
+async fn ring_cluster(app: &App, key: &ServiceKey) {
+    let reason = Some(format!("a rollout of {} needs room", key.service));
+    let by = Some(app.stack.settings.actor.clone());
+    let bell = ClusterDoorbell { cluster: key.cluster.clone(), reason, by };
+    if let Err(failure) = windlass_aws::by_hand::ring_cluster(&app.clients.events, &bell).await {
+        tracing::warn!(service = %key, %failure, "cannot ring the cluster for room");
+    }
+}
+
 /// How a round ended.
 struct Done {
     end: PassEnd,
@@ -198,6 +213,8 @@ struct OverService<'a> {
     task: &'a Task,
     /// A release was settled, or given up: whoever waits for that is rung once the lease is let go.
     concerns_followers: AtomicBool,
+    /// A rollout waits for room, or for other room than before: its cluster is rung once the row says so.
+    wants_room: AtomicBool,
 }
 
 impl Pass for OverService<'_> {
@@ -206,7 +223,7 @@ impl Pass for OverService<'_> {
     type Error = PassError;
 
     async fn round(&self, lease: &Lease, row: &ServiceRow) -> Result<Turn<ServiceState, Done>, PassError> {
-        let Self { app, task, concerns_followers } = self;
+        let Self { app, task, concerns_followers, wants_room } = self;
         let look = Box::pin(look(app, task, row)).await;
         let intent = look.intent(row);
         let Look { facts, plan, now } = look;
@@ -235,6 +252,9 @@ impl Pass for OverService<'_> {
         let state = record::after(intent, &plan, &made);
         if state.settled != row.state.settled || !plan.ledger.quarantine.is_empty() {
             concerns_followers.store(true, Ordering::Relaxed);
+        }
+        if state.marks.room.is_some() && state.marks.room != row.state.marks.room {
+            wants_room.store(true, Ordering::Relaxed);
         }
         let turn = judge(&plan, &made, &row.state, state);
         count(&app.clients.meter, row, &plan, &turn.state);

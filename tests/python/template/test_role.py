@@ -177,7 +177,8 @@ def test_only_what_iam_knows_no_resource_for_is_allowed_everywhere(resources, ro
 
 
 def test_the_roles_put_only_windlass_own_events_on_the_bus(resources):
-    words = {"DeployRole": ["Windlass Verdict Wanted", "Windlass Doorbell"], "VerifyRole": "Windlass Doorbell"}
+    of_deploy = ["Windlass Verdict Wanted", "Windlass Doorbell", "Windlass Cluster Doorbell"]
+    words = {"DeployRole": of_deploy, "VerifyRole": "Windlass Doorbell"}
     for role, detail_type in words.items():
         put = [s for s in statements(resources, role) if "events:PutEvents" in (s["Action"], *s["Action"])]
         expected = {"StringEquals": {"events:source": "windlass", "events:detail-type": detail_type}}

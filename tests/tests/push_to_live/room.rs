@@ -4,10 +4,13 @@
 use std::time::Duration;
 
 use serde_json::json;
+use windlass_shared::id::ClusterName;
 use windlass_shared::ledger::{Manner, WaitsOn};
+use windlass_sim::bus::DeliveryFaults;
 use windlass_sim::door::in_process::Kill;
 use windlass_sim::gate::faults::When;
 use windlass_sim::{ServiceId, World, autoscaling, ecs};
+use windlass_tests::function::timestamp;
 use windlass_tests::{Stage, key, labelled, version};
 
 /// Four of its tasks fill an m5.large: 2,048 CPU units.
@@ -63,6 +66,44 @@ async fn a_rolling_update_waits_for_the_room_of_its_surge_and_says_what_is_short
     assert_eq!(most_until_live(&mut stage).await, 2, "exactly the instance that it needs");
     stage.assert_live("shop", &two);
     stage.until("the instance leaves again", |world| instances(world) == (1, 1)).await;
+    stage.traffic.assert_none_failed();
+    stage.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollout_that_needs_room_rings_the_cluster_and_instances_are_asked_for_within_seconds() {
+    let mut stage = full(9, 4, "").await;
+    let bells = |world: &World| {
+        world.bus.log.iter().filter(|it| it.event.detail_type() == "Windlass Cluster Doorbell").count()
+    };
+    // The first release had to wait for its instance, too.
+    let before = stage.door.with(|world| bells(world));
+    let pushed = stage.now();
+    stage.push("shop", "latest", &labelled("2", &[]));
+    stage.run_for(Duration::from_secs(6)).await;
+    let cluster = ClusterName::new("main");
+    let history = stage.cluster_history(&cluster).await;
+    let asked = history.iter().find(|it| it.steps.iter().any(|step| step.step.starts_with("nodes: 1 → 2")));
+    let asked = asked.unwrap_or_else(|| panic!("{history:#?}"));
+    assert!(asked.cause.ends_with("a rollout of shop needs room"), "{}", asked.cause);
+    assert!(asked.at.as_millisecond() - timestamp(pushed).as_millisecond() < 6_000);
+    // It waits on, and rings no second time.
+    stage.run_for(Duration::from_secs(40)).await;
+    assert_eq!(stage.door.with(|world| bells(world)) - before, 1);
+    assert_eq!(most_until_live(&mut stage).await, 2);
+    stage.traffic.assert_none_failed();
+    stage.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_bell_for_room_costs_a_minute() {
+    let mut stage = full(10, 4, "").await;
+    stage.door.with(|world| world.bus.delivery = DeliveryFaults::lose("Windlass Cluster Doorbell"));
+    let two = stage.push("shop", "latest", &labelled("2", &[]));
+    stage.run_for(Duration::from_secs(66)).await;
+    assert_eq!(stage.door.with(|world| instances(world).0), 2);
+    assert_eq!(most_until_live(&mut stage).await, 2);
+    stage.assert_live("shop", &two);
     stage.traffic.assert_none_failed();
     stage.finish().await;
 }
@@ -190,13 +231,16 @@ async fn by_the_spec_it_begins_whatever_room_there_is() {
     let mut stage = full(7, 4, "").await;
     stage.apply_spec("shop", &format!("{SHOP}rollout: {{room: {{if_short: go}}}}\n"));
     stage.until_quiet().await;
+    // Instances that take their time.
+    stage.door.with(|world| world.ec2.pace.boot = (240, 300));
     let two = stage.push("shop", "latest", &labelled("2", &[]));
     stage.run_for(Duration::from_secs(5)).await;
     assert!(stage.row(&key("shop")).await.state.in_flight.is_some());
     // ECS's breaker counts what has no place, and gives up before instances are there: this is why it
     // waits where the spec does not say otherwise.
-    stage.run_for(Duration::from_mins(5)).await;
-    let why = stage.row(&key("shop")).await.quarantine[&two].clone();
+    stage.run_for(Duration::from_mins(4)).await;
+    let failed = stage.row(&key("shop")).await.quarantine.get(&two).cloned();
+    let Some(why) = failed else { panic!("{}", stage.picture().await) };
     assert!(why.reason.starts_with("no capacity: ") && why.until.is_some(), "{why:?}");
     stage.apply_spec("shop", SHOP);
     stage.run_for(Duration::from_mins(20)).await;
