@@ -12,7 +12,6 @@ use windlass_shared::facts::Fact;
 use windlass_shared::id::{AlarmName, ServiceName, Timestamp};
 use windlass_shared::scale::facts::{AlarmKind, LiveAlarm};
 use windlass_shared::spec::ServiceSpec;
-use windlass_shared::spec::scaling::ScalingRule;
 
 use crate::Clients;
 use crate::error::Failure;
@@ -26,12 +25,7 @@ const WINDOW_SECS: i64 = 600;
 /// The alarms that these specs scale by.
 pub(super) fn named(specs: &BTreeMap<ServiceName, ServiceSpec>) -> BTreeSet<String> {
     let rules = specs.values().filter_map(|spec| spec.scaling.as_ref()).flat_map(|it| &it.rules);
-    rules
-        .map(|rule| match rule {
-            ScalingRule::Step(rule) => rule.alarm.clone(),
-            ScalingRule::Target(rule) => rule.alarm.clone(),
-        })
-        .collect()
+    rules.map(|rule| rule.alarm().to_owned()).collect()
 }
 
 /// Each alarm, with the newest value of what it watches. One that CloudWatch does not have is absent.
@@ -82,13 +76,14 @@ async fn batch_of(clients: &Clients, names: &[String], now: Timestamp) -> Vec<(A
 }
 
 fn composite(alarm: &CompositeAlarm) -> Option<(AlarmName, Fact<LiveAlarm>)> {
+    let is_suppressed = alarm.actions_suppressed_by().is_some();
     let live = LiveAlarm {
         state: AlarmValue::from(alarm.state_value().map_or("", |it| it.as_str())),
         since: alarm.state_updated_timestamp().map(|at| instant(Some(at))),
         kind: AlarmKind::Composite,
         threshold: None,
         rings_below: false,
-        actions_enabled: alarm.actions_enabled().unwrap_or(true),
+        actions_enabled: alarm.actions_enabled().unwrap_or(true) && !is_suppressed,
         value: Fact::Absent,
     };
     Some((AlarmName::new(alarm.alarm_name()?), Fact::Known(live)))

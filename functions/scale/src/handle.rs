@@ -6,10 +6,10 @@ use windlass_aws::Invocation;
 use windlass_shared::event::{self, Malformed};
 use windlass_shared::id::ClusterName;
 use windlass_shared::metrics::Metric;
-use windlass_shared::scale::rings::{Rings, doorbells};
+use windlass_shared::scale::rings::{self, Naming, Rings, Silence, doorbells};
 
 use crate::app::App;
-use crate::pass::{self, PassError};
+use crate::pass::{self, Cause, PassError};
 
 /// What an invocation ends in that Lambda shall try again, and then keep as a dead letter.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +49,8 @@ pub async fn handle(app: &App, payload: &[u8], invocation: &Invocation) -> Resul
         Rings::Cluster(cluster) => vec![cluster],
         Rings::Every => app.stack.clusters.clone(),
     };
-    run(app, clusters, invocation, &cause).await
+    let cause = Cause { words: &cause, alarm: rings::alarm(&incoming) };
+    run(app, clusters, invocation, cause).await
 }
 
 /// A stack has few clusters: their passes go side by side.
@@ -57,7 +58,7 @@ async fn run(
     app: &App,
     clusters: Vec<ClusterName>,
     invocation: &Invocation,
-    cause: &str,
+    cause: Cause<'_>,
 ) -> Result<Value, HandleError> {
     let total = clusters.len();
     let passes = clusters.into_iter().map(|cluster| async {
@@ -66,18 +67,27 @@ async fn run(
     });
     let mut rings = Vec::new();
     let mut failed = Vec::new();
+    let mut is_named = false;
     for (cluster, end) in join_all(passes).await {
         match end {
-            Ok(end) => rings.push(json!({"cluster": cluster, "end": end.to_string()})),
+            Ok(over) => {
+                is_named |= over.naming != Naming::Nobody;
+                rings.push(json!({"cluster": cluster, "end": over.end.to_string()}));
+            }
             Err(error) => {
                 tracing::error!(%cluster, %error, "pass failed");
                 failed.push((cluster, error));
             }
         }
     }
-    if failed.is_empty() {
-        Ok(json!({"event": cause, "rings": rings}))
-    } else {
-        Err(HandleError::Passes { total, failed })
+    if !failed.is_empty() {
+        return Err(HandleError::Passes { total, failed });
     }
+    let mut answer = json!({"event": cause.words, "rings": rings});
+    if let (Some(alarm), false) = (cause.alarm, is_named) {
+        let reason = Silence::NamedByNone(alarm.clone());
+        tracing::info!(event = %cause.words, %alarm, %reason, "an alarm that no rule names");
+        answer["reason"] = json!(reason.to_string());
+    }
+    Ok(answer)
 }

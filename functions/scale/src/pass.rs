@@ -5,11 +5,12 @@ use std::fmt;
 use windlass_aws::capacity::apply;
 use windlass_aws::pass::{Pass, Passed, Turn, pass};
 use windlass_aws::{Invocation, Lease, LedgerError, Meter, Quarantined};
-use windlass_shared::id::{ClusterName, Timestamp};
+use windlass_shared::id::{AlarmName, ClusterName, Timestamp};
 use windlass_shared::ledger::{ClusterRow, ClusterState};
 use windlass_shared::metrics::Metric;
 use windlass_shared::scale::facts::CapacityFacts;
 use windlass_shared::scale::report::{InstanceNote, Note};
+use windlass_shared::scale::rings::{Naming, naming};
 use windlass_shared::scale::{self, CapacityPlan, check::Violation, record};
 
 use crate::app::App;
@@ -55,49 +56,71 @@ pub enum PassError {
     Unsound(Vec<Violation>),
 }
 
+/// What wakes a pass.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cause<'a> {
+    /// In words.
+    pub(crate) words: &'a str,
+    /// The alarm, where it is one.
+    pub(crate) alarm: Option<&'a AlarmName>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(crate) struct Over {
+    pub(crate) end: PassEnd,
+    /// Whether the cluster scales by the alarm that rang.
+    pub(crate) naming: Naming,
+}
+
 /// Makes the pass. It looks first, without the lease: a cluster in which nothing is to be done costs reads
 /// alone, each minute. What is to be done is looked at again under the lease.
 pub(crate) async fn over(
     app: &App,
     cluster: &ClusterName,
-    cause: &str,
+    cause: Cause<'_>,
     invocation: &Invocation,
-) -> Result<PassEnd, PassError> {
+) -> Result<Over, PassError> {
     let own = OverCluster { app, cause };
     let row = app.ledger.row(cluster).await?;
-    let (plan, _) = own.plan(cluster, &row).await?;
+    let Look { plan, naming, now } = own.look(cluster, &row).await?;
     if plan.steps.is_empty() && !record::is_news(&row.state, &plan.state) {
         app.clients.meter.count(Metric::Passes, 1);
-        log(&plan, &PassEnd::Nothing, cause, app.clock.now(), app.clock.now());
-        return Ok(PassEnd::Nothing);
+        log(&plan, &PassEnd::Nothing, cause.words, now, app.clock.now());
+        return Ok(Over { end: PassEnd::Nothing, naming });
     }
     let passed = pass(&app.ledger, &app.clock, cluster, invocation, &own).await;
     app.clients.meter.count(if passed.is_ok() { Metric::Passes } else { Metric::PassesFailed }, 1);
-    Ok(match passed? {
+    let end = match passed? {
         Passed::Ended(end) => end,
         Passed::Busy => PassEnd::Busy,
         Passed::OutOfTime => PassEnd::OutOfTime,
-    })
+    };
+    Ok(Over { end, naming })
+}
+
+/// What is to be done, sound, and when it was looked.
+struct Look {
+    plan: CapacityPlan,
+    naming: Naming,
+    now: Timestamp,
 }
 
 struct OverCluster<'a> {
     app: &'a App,
-    cause: &'a str,
+    cause: Cause<'a>,
 }
 
 impl OverCluster<'_> {
-    /// What is to be done, sound, and when it was looked.
-    async fn plan(
-        &self,
-        cluster: &ClusterName,
-        row: &ClusterRow,
-    ) -> Result<(CapacityPlan, Timestamp), PassError> {
+    async fn look(&self, cluster: &ClusterName, row: &ClusterRow) -> Result<Look, PassError> {
         let (facts, plan, now) = Box::pin(self.app.observer.plan(cluster, row, &self.app.stack.scale)).await;
         count(&self.app.clients.meter, &facts, &plan);
-        match scale::check(&plan, &facts, row, now) {
-            violations if violations.is_empty() => Ok((plan, now)),
-            violations => Err(PassError::Unsound(violations)),
+        let violations = scale::check(&plan, &facts, row, now);
+        if !violations.is_empty() {
+            return Err(PassError::Unsound(violations));
         }
+        let naming = self.cause.alarm.map_or(Naming::Untold, |alarm| naming(&facts, alarm));
+        Ok(Look { plan, naming, now })
     }
 }
 
@@ -113,12 +136,12 @@ impl Pass for OverCluster<'_> {
     ) -> Result<Turn<ClusterState, PassEnd>, PassError> {
         let Self { app, cause } = self;
         let settings = &app.stack.scale;
-        let (plan, now) = self.plan(&lease.key, row).await?;
+        let Look { plan, now, .. } = self.look(&lease.key, row).await?;
         let outcomes = apply(&app.clients, &plan, now).await;
         let context = record::Context {
             now,
             token: lease.token,
-            cause: (*cause).to_owned(),
+            cause: cause.words.to_owned(),
             by: settings.actor.clone(),
         };
         let state = record::after(&plan, row, &outcomes, now);
@@ -131,7 +154,7 @@ impl Pass for OverCluster<'_> {
             0 => PassEnd::Nothing,
             of => PassEnd::Did { steps, of },
         };
-        log(&plan, &end, cause, now, app.clock.now());
+        log(&plan, &end, cause.words, now, app.clock.now());
         let is_news = record::is_news(&row.state, &state);
         Ok(Turn { state, quarantine: Quarantined::new(), is_news, is_stale, end })
     }

@@ -216,7 +216,7 @@ pub struct LiveAlarm {
     pub threshold: Option<f64>,
     /// Whether it rings below its threshold.
     pub rings_below: bool,
-    /// Whether its actions (and so Windlass's) are on.
+    /// Whether its actions (and so Windlass's) are on, and no other alarm suppresses them.
     pub actions_enabled: bool,
     /// The newest value of what it watches, and when; read where a rule needs it.
     pub value: Fact<(Timestamp, f64)>,

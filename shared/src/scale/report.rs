@@ -30,6 +30,13 @@ pub enum ServiceNote {
         /// Which alarm.
         alarm: AlarmName,
     },
+    /// An alarm rings whose actions are off, or suppressed by another one.
+    ActionsOff {
+        /// Which service.
+        service: ServiceName,
+        /// Which alarm.
+        alarm: AlarmName,
+    },
     /// AWS's Application Auto Scaling owns the desired count.
     OwnedElsewhere {
         /// Which service.
@@ -160,7 +167,8 @@ impl Note {
     pub fn stands(&self) -> bool {
         match self {
             Self::Service(note) => {
-                matches!(note, ServiceNote::NoSuchAlarm { .. } | ServiceNote::OwnedElsewhere { .. })
+                use ServiceNote::{ActionsOff, NoSuchAlarm, OwnedElsewhere};
+                matches!(note, NoSuchAlarm { .. } | ActionsOff { .. } | OwnedElsewhere { .. })
             }
             Self::Instances(note) => matches!(
                 note,
@@ -191,6 +199,12 @@ impl fmt::Display for ServiceNote {
                 f,
                 "{service}: there is no alarm {alarm}; create it, or correct `scaling.rules` of its spec"
             ),
+            Self::ActionsOff { service, alarm } => {
+                write!(
+                    f,
+                    "{service}: {alarm} rings, and its actions are off or suppressed; nothing is done by it"
+                )
+            }
             Self::OwnedElsewhere { service } => write!(
                 f,
                 "{service}: left alone, AWS's Application Auto Scaling owns its desired count; \

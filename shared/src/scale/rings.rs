@@ -2,8 +2,11 @@
 
 use serde::Serialize;
 
+use super::facts::CapacityFacts;
 use crate::event::{AlarmValue, Event, Function, Incoming};
+use crate::facts::Fact;
 use crate::id::{AlarmName, ClusterName};
+use crate::spec::ServiceSpec;
 
 /// Where the scale function is asked to look.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -27,6 +30,12 @@ pub enum Silence {
     /// Its actions are muted, or suppressed by another alarm.
     #[error("{0} is held back: {1}")]
     HeldBack(AlarmName, String),
+    /// No spec names the alarm. It was asked of each cluster; its event comes once, and the timer says
+    /// nothing of it.
+    #[error(
+        "no service's `scaling.rules` names the alarm {0}: the clusters were looked at, and no number of tasks follows it"
+    )]
+    NamedByNone(AlarmName),
     /// An event that changes nothing for the capacity.
     #[error("it changes nothing for a cluster's capacity")]
     NoCapacity,
@@ -53,6 +62,48 @@ pub fn doorbells(incoming: &Incoming) -> Rings {
         }
         _ => Rings::Nothing(Silence::NoCapacity),
     }
+}
+
+/// The alarm whose event it is.
+pub fn alarm(incoming: &Incoming) -> Option<&AlarmName> {
+    match &incoming.event {
+        Event::Alarm(alarm) => Some(&alarm.name),
+        Event::AlarmAction(call) => Some(&call.alarm.name),
+        _ => None,
+    }
+}
+
+/// Whether a cluster scales by an alarm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Naming {
+    /// A spec names it.
+    Named,
+    /// No spec does.
+    Nobody,
+    /// Specs could not be read.
+    Untold,
+}
+
+/// Whether a spec of the cluster names the alarm.
+pub fn naming(facts: &CapacityFacts, alarm: &AlarmName) -> Naming {
+    let Fact::Known(services) = &facts.services else { return Naming::Untold };
+    let mut found = Naming::Nobody;
+    for service in services.values() {
+        let spec = match &service.parameter {
+            Fact::Known(parameter) => ServiceSpec::parse(&parameter.text).ok(),
+            Fact::Absent => continue,
+            Fact::Unreadable(_) | Fact::NotAsked => None,
+        };
+        let Some(spec) = spec else {
+            found = Naming::Untold;
+            continue;
+        };
+        let mut rules = spec.scaling.iter().flat_map(|scaling| &scaling.rules);
+        if rules.any(|rule| rule.alarm() == alarm.as_str()) {
+            return Naming::Named;
+        }
+    }
+    found
 }
 
 fn of_alarm(name: &AlarmName, alarm: &crate::event::Alarm) -> Rings {

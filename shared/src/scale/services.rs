@@ -131,7 +131,12 @@ impl Room<'_> {
 
     fn by_step<'a>(&self, rule: &'a StepRule, notes: &mut Vec<ServiceNote>) -> Option<Opinion<'a>> {
         let alarm = self.alarm(&rule.alarm, notes)?;
-        if alarm.state != AlarmValue::Alarm || !alarm.actions_enabled {
+        if alarm.state != AlarmValue::Alarm {
+            return None;
+        }
+        if !alarm.actions_enabled {
+            let (service, alarm) = (self.name.clone(), AlarmName::new(rule.alarm.as_str()));
+            notes.push(ServiceNote::ActionsOff { service, alarm });
             return None;
         }
         // Without a threshold or a value (a composite, missing data that breaches) it rings, and that

@@ -34,6 +34,16 @@ pub enum ScalingRule {
     Target(TargetRule),
 }
 
+impl ScalingRule {
+    /// The alarm that it goes by.
+    pub fn alarm(&self) -> &str {
+        match self {
+            Self::Step(rule) => &rule.alarm,
+            Self::Target(rule) => &rule.alarm,
+        }
+    }
+}
+
 /// By how far the alarm's metric is beyond its threshold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -5,6 +5,7 @@
 
 mod after;
 mod again;
+mod alarms;
 mod canary;
 mod canary_back;
 mod canary_gates;
