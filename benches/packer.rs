@@ -134,6 +134,7 @@ fn packer(criterion: &mut Criterion) {
         standalone: Touch::Keep,
         protected: Touch::Keep,
         last_copies: Touch::Keep,
+        gapless: std::collections::BTreeSet::new(),
         zones: Touch::Allow,
         exempt: BTreeSet::new(),
     };

@@ -24,7 +24,7 @@ scaling:
   rules: [{target: {alarm: shop-busy, target: 20, patience_out_secs: 60, patience_in_secs: 60}}]
 ";
 /// Instances are emptied a minute after the last was added: a demo has no five.
-const CALM: &str = "capacity: {consolidation: {cool_down_secs: 60}}\n";
+const CALM: &str = "capacity: {consolidation: {cool_down_secs: 60, settle_secs: 0}}\n";
 /// Requests a second: nine tenths of what two tasks of the image can do, and next to nothing.
 const MUCH: f64 = 180.0;
 const LITTLE: f64 = 4.0;

@@ -36,6 +36,8 @@ pub struct SparePolicy {
     pub protected: Touch,
     /// Instances with the last healthy copies of a service.
     pub last_copies: Touch,
+    /// Services whose tasks ECS starts elsewhere before it stops them: their last copies may move all the same.
+    pub gapless: BTreeSet<ServiceName>,
     /// A zone in which its group would then have two or more fewer than in another one: Auto Scaling answers that
     /// (`AZRebalance`) with a launch there, and ends an instance where there are most, whatever runs on it.
     pub zones: Touch,
@@ -302,6 +304,7 @@ impl Emptier<'_> {
         let mut counted = counted.filter(|it| !matches!(it.owner, Owner::Daemon(_)));
         counted.find_map(|task| self.forbids_task(task)).or_else(|| {
             let on_it = healthy_on(instance).into_iter();
+            let on_it = on_it.filter(|(service, _)| !self.policy.gapless.contains(*service));
             let mut last = on_it.filter(|(service, count)| attempt.healthy[*service] <= *count);
             let keep = self.policy.last_copies == Touch::Keep;
             last.next().filter(|_| keep).map(|(service, _)| Kept::LastCopy(service.clone()))

@@ -3,13 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::SignedDuration;
+
 use super::facts::GroupInstance;
 use super::instances::Pass;
 use super::report::InstanceNote;
 use crate::capacity::{
     self, Instance, InstanceState, Kept, Owner, SparePolicy, Standing, Supply, TaskOn, Touch,
 };
-use crate::id::ContainerInstanceArn;
+use crate::id::{AutoScalingGroupName, ContainerInstanceArn, ServiceName, Timestamp};
 use crate::spec::capacity::StandaloneTasks;
 
 /// Of a large cluster the first reasons say enough.
@@ -33,17 +35,21 @@ pub(super) fn spare(pass: &Pass<'_>, budget: u32) -> Found {
         },
         protected: Touch::Keep,
         last_copies: Touch::Keep,
+        gapless: gapless(pass),
         zones: Touch::Keep,
         exempt: exempt.keys().cloned().collect::<BTreeSet<_>>(),
     };
     let found = capacity::spare(&there, &pass.there.offers, &pass.wanted.all(), &policy);
     let emptied: Vec<Instance> = found.emptied.iter().map(|it| there[it.instance].clone()).collect();
-    let mut notes: Vec<InstanceNote> = found
+    let fewest: BTreeMap<&AutoScalingGroupName, u32> =
+        found.kept.iter().filter_map(|(_, why)| at_fewest(why)).collect();
+    let fewest = fewest.into_iter().map(|(group, min)| InstanceNote::AtFewest { group: group.clone(), min });
+    let each = found
         .kept
         .iter()
         .filter_map(|(at, why)| Some(kept(&there[*at], words(why, exempt.get(&there[*at].arn))?)))
-        .take(TOLD)
-        .collect();
+        .take(TOLD);
+    let mut notes: Vec<InstanceNote> = fewest.chain(each).collect();
     if !emptied.is_empty() {
         notes.push(InstanceNote::Saves {
             instances: u32::try_from(emptied.len()).unwrap_or(u32::MAX),
@@ -68,17 +74,39 @@ fn exempt(pass: &Pass<'_>) -> BTreeMap<ContainerInstanceArn, String> {
     let of = |instance: &Instance| {
         let protected =
             is_protected(pass, instance).then(|| "its group protects it from scale-in".to_owned());
-        let why = protected.or_else(|| {
-            movable(instance).find_map(|task| match &task.owner {
-                Owner::Service(name) if !pass.can_move(name) => Some(format!(
-                    "ECS cannot move {name}: its maximum leaves no room for one task more; raise `max_percent`"
-                )),
-                _ => None,
-            })
+        let why = protected.or_else(|| new(pass, instance)).or_else(|| {
+            let mut owners = movable(instance).filter_map(service);
+            let name = owners.find(|name| !pass.can_move(name))?;
+            Some(format!(
+                "ECS cannot move {name}: its maximum leaves no room for one task more; raise `max_percent`"
+            ))
         });
         Some((instance.arn.clone(), why?))
     };
     pass.there.instances.iter().filter_map(of).collect()
+}
+
+fn service(task: &TaskOn) -> Option<&ServiceName> {
+    match &task.owner {
+        Owner::Service(name) => Some(name),
+        Owner::Standalone | Owner::Daemon(_) => None,
+    }
+}
+
+/// Services of which ECS keeps at least one task healthy while it moves them.
+fn gapless(pass: &Pass<'_>) -> BTreeSet<ServiceName> {
+    let services = pass.facts.services.known().into_iter().flat_map(BTreeMap::keys);
+    services.filter(|name| pass.least(name).is_some_and(|least| least > 0)).cloned().collect()
+}
+
+/// What came a while ago came for something, and what comes and goes sooner would move tasks twice.
+fn new(pass: &Pass<'_>, instance: &Instance) -> Option<String> {
+    movable(instance).next()?;
+    let settles = SignedDuration::from_secs(i64::from(pass.spec.consolidation.settle_secs));
+    let came = pass.registered_at(instance)?;
+    let until = came.saturating_add(settles).unwrap_or(Timestamp::MAX);
+    (pass.now < until)
+        .then(|| format!("it came a while ago only; not before {until:.0} while tasks are on it"))
 }
 
 fn is_protected(pass: &Pass<'_>, instance: &Instance) -> bool {
@@ -94,15 +122,22 @@ fn movable(instance: &Instance) -> impl Iterator<Item = &TaskOn> {
     instance.tasks.iter().filter(moves)
 }
 
+fn at_fewest(why: &Kept) -> Option<(&AutoScalingGroupName, u32)> {
+    match why {
+        Kept::AtMin { group, min } => Some((group, *min)),
+        _ => None,
+    }
+}
+
 /// Why an instance is kept, where a person would ask: not where it is nobody's to take, or next.
 fn words(why: &Kept, exempt: Option<&String>) -> Option<String> {
     Some(match why {
-        Kept::NotUsable | Kept::NoGroup | Kept::Budget(_) => return None,
+        // What is at its fewest is told of the group.
+        Kept::NotUsable | Kept::NoGroup | Kept::Budget(_) | Kept::AtMin { .. } => return None,
         Kept::Closed(_, Supply::NotOurs | Supply::ManagedScaling | Supply::Open | Supply::Failing) => {
             return None;
         }
         Kept::Exempt => exempt?.clone(),
-        Kept::AtMin { group, .. } => format!("{group} has its fewest"),
         Kept::ZoneShort { group, zone } => format!(
             "without it {group} would have two fewer in {zone} than elsewhere, and Auto Scaling would launch another"
         ),
@@ -110,7 +145,9 @@ fn words(why: &Kept, exempt: Option<&String>) -> Option<String> {
         Kept::Standalone(task) => {
             format!("{} on it is started again by no service", task.as_str())
         }
-        Kept::LastCopy(service) => format!("no other instance has a healthy task of {service}"),
+        Kept::LastCopy(service) => format!(
+            "no other instance has a healthy task of {service}, and ECS may stop it first; raise `min_healthy_percent`"
+        ),
         Kept::NoRoom(group, why) => format!("{group} has no place elsewhere: {why}"),
         Kept::HeadroomShort(group, why) => format!("{group} has no place even now: {why}"),
         Kept::WouldBeMissed => "without it something would have to be bought again".to_owned(),

@@ -15,6 +15,7 @@ use super::plan::Step;
 use super::report::{InstanceNote, Note};
 use super::supply::{Shapes, There, is_removed_by_us};
 use crate::capacity::{self, Instance, InstanceState, Owner, Supply};
+use crate::facts::LiveService;
 use crate::id::{AutoScalingGroupName, ServiceName, Timestamp};
 use crate::ledger::{ClusterState, Order as PersonsOrder, WhyItLeaves};
 use crate::spec::capacity::CapacitySpec;
@@ -206,16 +207,29 @@ impl Pass<'_> {
     /// Whether ECS can move a service's tasks off an instance without stopping one first, or may stop one
     /// first: at 100 percent both ways it can do neither.
     pub(super) fn can_move(&self, name: &ServiceName) -> bool {
-        let Some(service) = self.facts.services.known().and_then(|services| services.get(name)) else {
-            return false;
-        };
-        let (desired, settings) = (u64::from(service.live.desired), &service.live.settings);
-        let most = desired * u64::from(settings.max_percent) / 100;
-        let least = (desired * u64::from(settings.min_healthy_percent)).div_ceil(100);
+        let (Some(live), Some(least)) = (self.live(name), self.least(name)) else { return false };
+        let desired = u64::from(live.desired);
+        let most = desired * u64::from(live.settings.max_percent) / 100;
         most > desired || (least < desired && desired > 1)
     }
 
-    fn stays(&self) -> impl Iterator<Item = &Instance> {
+    /// How many of a service's tasks ECS keeps healthy while it moves them.
+    pub(super) fn least(&self, name: &ServiceName) -> Option<u64> {
+        let live = self.live(name)?;
+        Some((u64::from(live.desired) * u64::from(live.settings.min_healthy_percent)).div_ceil(100))
+    }
+
+    fn live(&self, name: &ServiceName) -> Option<&LiveService> {
+        Some(&self.facts.services.known()?.get(name)?.live)
+    }
+
+    /// When it came.
+    pub(super) fn registered_at(&self, instance: &Instance) -> Option<Timestamp> {
+        let live = self.facts.instances.known().into_iter().flatten();
+        live.filter(|it| it.arn == instance.arn).find_map(|it| it.registered_at)
+    }
+
+    pub(super) fn stays(&self) -> impl Iterator<Item = &Instance> {
         self.there.instances.iter().filter(|it| it.state == InstanceState::Active)
     }
 
@@ -223,11 +237,7 @@ impl Pass<'_> {
     /// on them makes its own demand, so that the next pass brings what is missing.
     fn rotate(&self, state: &mut ClusterState, steps: &mut Vec<Step>) {
         let Some(order) = self.rotation else { return };
-        let registered_at = |instance: &Instance| {
-            let live = self.facts.instances.known().into_iter().flatten();
-            live.filter(|it| it.arn == instance.arn).find_map(|it| it.registered_at)
-        };
-        let is_old = |it: &&Instance| registered_at(it).is_some_and(|at| at < order.at);
+        let is_old = |it: &&Instance| self.registered_at(it).is_some_and(|at| at < order.at);
         let ours = |it: &&Instance| it.group.as_ref().is_some_and(|group| self.may_change(group));
         let mut old: Vec<&Instance> = self.stays().filter(is_old).filter(ours).collect();
         let leaving = self.there.leaving.values().filter(|(why, _)| *why == WhyItLeaves::Rotation).count();
@@ -235,7 +245,7 @@ impl Pass<'_> {
             state.rotated = Some(order.at);
             return;
         }
-        old.sort_by(|a, b| registered_at(a).cmp(&registered_at(b)).then_with(|| a.arn.cmp(&b.arn)));
+        old.sort_by(|a, b| self.registered_at(a).cmp(&self.registered_at(b)).then_with(|| a.arn.cmp(&b.arn)));
         let at_once = usize::try_from(self.spec.rotation.max_instances).unwrap_or(usize::MAX);
         for instance in old.into_iter().take(at_once.saturating_sub(leaving)) {
             if let Some(ec2) = instance.ec2.clone() {

@@ -140,6 +140,14 @@ pub enum InstanceNote {
         /// Why, in words.
         why: String,
     },
+    /// What is spare of a group stays, since it has as few as it may have: told once a group, whatever is
+    /// on its instances.
+    AtFewest {
+        /// Which group.
+        group: AutoScalingGroupName,
+        /// How few.
+        min: u32,
+    },
     /// A group's launches fail.
     LaunchFails {
         /// Which group.
@@ -251,6 +259,9 @@ impl fmt::Display for InstanceNote {
                 write!(f, "{instance}: leaves, {why}; {tasks} tasks to go")
             }
             Self::Kept { instance, why } => write!(f, "{instance}: kept, {why}"),
+            Self::AtFewest { group, min } => {
+                write!(f, "{group}: has its fewest, {min}; lower its minimum to let what is spare go")
+            }
             Self::Saves { instances, cents_a_month, unpriced } => {
                 let (dollars, cents) = (cents_a_month / 100, cents_a_month % 100);
                 write!(f, "{instances} instances fewer save ${dollars}.{cents:02} a month")?;

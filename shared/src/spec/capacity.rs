@@ -55,6 +55,9 @@ pub struct ConsolidationSpec {
     pub max_percent: u32,
     /// Seconds after instances were added in which none is emptied.
     pub cool_down_secs: u32,
+    /// Seconds for which an instance that came is kept while tasks are on it: load that comes and goes
+    /// within that time moves no task. One that is empty goes sooner.
+    pub settle_secs: u32,
     /// When it is done; at any time where there is none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub windows: Vec<FreezeWindow>,
@@ -69,6 +72,7 @@ impl Default for ConsolidationSpec {
             max_instances: 5,
             max_percent: 25,
             cool_down_secs: 300,
+            settle_secs: 900,
             windows: Vec::new(),
             standalone: StandaloneTasks::Keep,
         }
@@ -161,6 +165,7 @@ impl CapacitySpec {
             checks.range("max_instances", consolidation.max_instances, 1..=5000);
             checks.range("max_percent", consolidation.max_percent, 1..=100);
             checks.range("cool_down_secs", consolidation.cool_down_secs, 0..=86_400);
+            checks.range("settle_secs", consolidation.settle_secs, 0..=86_400);
             checks.each("windows", &consolidation.windows, |checks, window| window.check_into(checks));
         });
         checks.within("drain", |checks| {

@@ -17,6 +17,7 @@ fn policy(budget: u32) -> SparePolicy {
         standalone: Touch::Keep,
         protected: Touch::Keep,
         last_copies: Touch::Keep,
+        gapless: std::collections::BTreeSet::new(),
         zones: Touch::Allow,
         exempt: BTreeSet::new(),
     }
@@ -123,6 +124,8 @@ fn protected_standalone_and_last_copies_stay_unless_allowed() {
     let last = with_a(|it| it.owner = Owner::Service("lonely".into()));
     assert_eq!(kept_first(&last, &keep), Some(Kept::LastCopy("lonely".into())));
     assert_eq!(kept_first(&last, &SparePolicy { last_copies: Touch::Allow, ..keep.clone() }), None);
+    let gapless = SparePolicy { gapless: ["lonely".into()].into(), ..keep.clone() };
+    assert_eq!(kept_first(&last, &gapless), None, "ECS starts another one first");
     let daemon = with_a(|it| it.owner = Owner::Daemon("agent".into()));
     assert_eq!(kept_first(&daemon, &keep), None, "daemons do not count");
     let stopping = with_a(|it| {

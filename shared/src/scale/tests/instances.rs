@@ -108,7 +108,7 @@ fn a_group_that_would_fall_below_its_least_keeps_its_instances() {
     let mut world = half_empty();
     world.group_mut().min = 2;
     assert_eq!(world.steps(), Vec::<String>::new());
-    assert!(world.report()[0].contains("kept, web has its fewest"), "{:?}", world.report());
+    assert!(world.report()[0].contains("web: has its fewest, "), "{:?}", world.report());
 }
 
 #[test]
