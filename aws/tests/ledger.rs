@@ -10,8 +10,8 @@ use windlass_aws::ledger::{Lease, Ledger, LedgerError, Released, RingResult, Sta
 use windlass_shared::facts::Stops;
 use windlass_shared::id::{ClusterName, FencingToken, InstanceId, ServiceKey, Timestamp};
 use windlass_shared::ledger::{
-    ClusterRecord, ClusterState, Hold, InstanceKey, Manner, Outcome, PassRecord, Quarantine, Release,
-    ServiceRow, ServiceState, StopScope,
+    ClusterRecord, ClusterState, DepartureEnd, Hold, HowItEnded, InstanceKey, InstanceState, Manner, Outcome,
+    PassRecord, Quarantine, Release, ServiceRow, ServiceState, StopScope,
 };
 
 fn key() -> ServiceKey {
@@ -353,4 +353,36 @@ async fn clusters_and_instances_have_rows_leases_and_histories_of_their_own() {
     ledger.record_of_cluster(&record(Some("i-1".into()))).await.unwrap();
     assert_eq!(ledger.cluster_history(&cluster, 5).await.unwrap(), [record(None)]);
     assert_eq!(ledger.cluster_history(&instance, 5).await.unwrap(), [record(Some("i-1".into()))]);
+}
+
+#[tokio::test]
+async fn the_row_of_an_instance_that_is_gone_expires_and_one_that_leaves_again_does_not() {
+    let (dynamo, ledger) = support::table(0).await;
+    let key = InstanceKey::new("main", "i-1");
+    let RingResult::Leased { lease, row } = ledger.ring_and_lease(&key, at(0), at(60), "a").await.unwrap()
+    else {
+        panic!("nobody else is there")
+    };
+    let ttl = async || {
+        let get = dynamo.get_item().table_name("ledger");
+        let get = get.key("pk", AttributeValue::S("instance#main/i-1".into()));
+        let got = get.key("sk", AttributeValue::S("state".into())).send().await.unwrap();
+        got.item.unwrap().get("ttl").map(|it| it.as_n().unwrap().clone())
+    };
+    let leaves = InstanceState { generation: 1, ..InstanceState::default() };
+    ledger.write_state(&lease, StateWrite { state: &leaves, quarantine: &BTreeMap::new() }).await.unwrap();
+    assert_eq!(ttl().await, None, "it is not gone yet");
+    let back = DepartureEnd { how: HowItEnded::TakenBack, at: at(5) };
+    let ended = InstanceState { generation: 2, ended: Some(back), ..InstanceState::default() };
+    ledger.write_state(&lease, StateWrite { state: &ended, quarantine: &BTreeMap::new() }).await.unwrap();
+    assert_eq!(ttl().await, Some((at(5).as_second() + 90 * 86_400).to_string()));
+    assert_eq!(
+        ledger
+            .release(&lease, row.rung, Some(StateWrite { state: &leaves, quarantine: &BTreeMap::new() }))
+            .await
+            .unwrap(),
+        Released::Released
+    );
+    assert_eq!(ttl().await, None, "it leaves again");
+    assert_eq!(ledger.row(&key).await.unwrap().state, leaves);
 }

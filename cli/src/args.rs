@@ -76,10 +76,14 @@ pub(crate) enum Command {
         #[arg(value_name = "SERVICE")]
         services: Vec<String>,
     },
-    /// Show what passes did to a service, newest first
+    /// Show what passes did to a service, or with --cluster alone to a cluster's capacity, newest first
     History {
         /// `cluster/service`, or `service`
-        service: String,
+        #[arg(required_unless_present_any = ["cluster", "instance"])]
+        service: Option<String>,
+        /// What was done to an instance that left: EC2's id
+        #[arg(long, conflicts_with = "service")]
+        instance: Option<String>,
         /// How many passes
         #[arg(long, default_value_t = 20)]
         limit: u32,

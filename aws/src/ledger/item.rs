@@ -15,8 +15,10 @@ use super::LedgerError;
 pub const PARTITION_KEY: &str = "pk";
 /// The table's sort key, a string.
 pub const SORT_KEY: &str = "sk";
-/// The table's time-to-live attribute; only passes' records have it.
+/// The table's time-to-live attribute: of passes' records, and of the rows of instances that are gone.
 pub const TTL_ATTRIBUTE: &str = "ttl";
+/// How long those are kept.
+const HISTORY_DAYS: i64 = 90;
 
 /// The partition of the list of all services.
 pub(super) const SERVICES: &str = "services";
@@ -27,6 +29,11 @@ pub(super) const PASS: &str = "pass#";
 const SERVICE: &str = "service#";
 
 pub(super) type Item = HashMap<String, AttributeValue>;
+
+/// When what ended then is no longer kept, as DynamoDB takes it: in seconds since the epoch.
+pub(super) fn ttl(ended: Timestamp) -> i64 {
+    ended.as_second() + HISTORY_DAYS * 86_400
+}
 
 pub(super) fn string(text: impl Into<String>) -> AttributeValue {
     AttributeValue::S(text.into())

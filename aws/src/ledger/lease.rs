@@ -8,8 +8,8 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditi
 use windlass_shared::id::Timestamp;
 use windlass_shared::ledger::ServiceState;
 
-use super::item::{self, Item, json, number, string};
-use super::row::{Quarantined, RowKey, row_key};
+use super::item::{self, Item, TTL_ATTRIBUTE, json, number, string};
+use super::row::{Expiry, Quarantined, RowKey, row_key};
 use super::{Lease, Ledger, LedgerError, RingResult};
 use crate::error::Failure;
 
@@ -43,6 +43,13 @@ pub enum Released {
         /// What `rung` is now.
         rung: u64,
     },
+}
+
+/// The clauses of a state write, without `SET` and `REMOVE`.
+#[derive(Default)]
+struct Clauses {
+    set: String,
+    remove: String,
 }
 
 /// What came of a conditional update.
@@ -146,9 +153,10 @@ impl Ledger {
         lease: &Lease<K>,
         write: StateWrite<'_, K::State>,
     ) -> Result<(), LedgerError> {
-        let (update, set) = self.with_state(lease, write)?;
+        let (update, Clauses { set, remove }) = self.with_state(lease, write)?;
+        let remove = if remove.is_empty() { String::new() } else { format!(" REMOVE {remove}") };
         let update = update
-            .update_expression(format!("SET {set}"))
+            .update_expression(format!("SET {set}{remove}"))
             .condition_expression("#token = :token")
             .expression_attribute_names("#token", "token")
             .expression_attribute_values(":token", number(lease.token));
@@ -163,15 +171,16 @@ impl Ledger {
         answered: u64,
         write: Option<StateWrite<'_, K::State>>,
     ) -> Result<Released, LedgerError> {
-        let (update, set) = match write {
-            Some(write) => {
-                let (update, set) = self.with_state(lease, write)?;
-                (update, format!(", {set}"))
-            }
-            None => (self.update(&lease.key), String::new()),
+        let (update, Clauses { set, remove }) = match write {
+            Some(write) => self.with_state(lease, write)?,
+            None => (self.update(&lease.key), Clauses::default()),
         };
+        let after = |clause: String| if clause.is_empty() { clause } else { format!(", {clause}") };
+        let (set, remove) = (after(set), after(remove));
         let update = update
-            .update_expression(format!("SET answered = :answered{set} REMOVE lease_until, lease_holder"))
+            .update_expression(format!(
+                "SET answered = :answered{set} REMOVE lease_until, lease_holder{remove}"
+            ))
             .condition_expression("#token = :token AND rung = :answered")
             .expression_attribute_names("#token", "token")
             .expression_attribute_values(":token", number(lease.token))
@@ -226,12 +235,12 @@ impl Ledger {
             .expression_attribute_values(":holder", string(item::attempt(holder, now)))
     }
 
-    /// The assignments of a state write, without `SET`.
+    /// What a state write assigns and takes away.
     fn with_state<K: RowKey>(
         &self,
         lease: &Lease<K>,
         write: StateWrite<'_, K::State>,
-    ) -> Result<(UpdateItemFluentBuilder, String), LedgerError> {
+    ) -> Result<(UpdateItemFluentBuilder, Clauses), LedgerError> {
         let mut set = vec!["#state = :state".to_owned()];
         let mut update = self
             .update(&lease.key)
@@ -243,7 +252,21 @@ impl Ledger {
                 .expression_attribute_names(format!("#q{n}"), digest.as_str())
                 .expression_attribute_values(format!(":q{n}"), json("quarantine", why)?);
         }
-        Ok((update, set.join(", ")))
+        let mut remove = String::new();
+        match K::expiry(write.state) {
+            Expiry::Never => {}
+            Expiry::NotYet => {
+                "#ttl".clone_into(&mut remove);
+                update = update.expression_attribute_names("#ttl", TTL_ATTRIBUTE);
+            }
+            Expiry::After(ended) => {
+                set.push("#ttl = :ttl".to_owned());
+                update = update
+                    .expression_attribute_names("#ttl", TTL_ATTRIBUTE)
+                    .expression_attribute_values(":ttl", number(item::ttl(ended)));
+            }
+        }
+        Ok((update, Clauses { set: set.join(", "), remove }))
     }
 
     /// An update of the row that returns it whole, either way.

@@ -41,10 +41,7 @@ use crate::error::Failure;
 
 pub use item::{PARTITION_KEY, SORT_KEY, TTL_ATTRIBUTE};
 pub use lease::{Released, StateWrite};
-pub use row::{Quarantined, RowKey};
-
-/// How long a pass's record is kept.
-const HISTORY_DAYS: i64 = 90;
+pub use row::{Expiry, Quarantined, RowKey};
 
 /// The table and the client for it.
 #[derive(Debug, Clone)]

@@ -11,7 +11,7 @@ use windlass_shared::ledger::{ClusterRecord, InstanceKey, PassRecord, ServiceRow
 
 use super::item::{self, Item, PASS, TTL_ATTRIBUTE, from_json, json, keys, number, string};
 use super::row::{RowKey, partition, row_key};
-use super::{HISTORY_DAYS, Ledger, LedgerError};
+use super::{Ledger, LedgerError};
 use crate::error::Failure;
 
 /// BatchGetItem's limit.
@@ -93,8 +93,7 @@ impl Ledger {
     ) -> Result<(), LedgerError> {
         let mut item = keys(partition(key), string(pass_key(at, generation)));
         item.insert("record".to_owned(), json("record", record)?);
-        let ttl = at.as_second() + HISTORY_DAYS * 86_400;
-        item.insert(TTL_ATTRIBUTE.to_owned(), number(ttl));
+        item.insert(TTL_ATTRIBUTE.to_owned(), number(item::ttl(at)));
         let put = self.dynamo.put_item().table_name(&self.table).set_item(Some(item)).send().await;
         put.map(drop).map_err(|error| {
             let doing = format!("recording a pass over {key}");

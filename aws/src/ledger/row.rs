@@ -5,7 +5,7 @@ use std::fmt::{Debug, Display};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
-use windlass_shared::id::{ClusterName, ImageDigest, ServiceKey};
+use windlass_shared::id::{ClusterName, ImageDigest, ServiceKey, Timestamp};
 use windlass_shared::ledger::{
     ClusterRow, ClusterState, InstanceKey, InstanceRow, InstanceState, Quarantine, ServiceRow, ServiceState,
 };
@@ -34,11 +34,27 @@ pub trait RowKey: Clone + Debug + Display + PartialEq + Eq + Send + Sync {
     /// How often the row's doorbell had rung.
     fn rung(row: &Self::Row) -> u64;
 
+    /// How long a row with this state is kept.
+    fn expiry(_: &Self::State) -> Expiry {
+        Expiry::Never
+    }
+
     /// It rang again.
     fn ring(row: &mut Self::Row, rung: u64);
 
     /// What a pass came to: the row's state from now on, and what it adds to its quarantine, where it has one.
     fn add(row: &mut Self::Row, state: Self::State, quarantine: Quarantined);
+}
+
+/// How long a row is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expiry {
+    /// As long as there is a Windlass.
+    Never,
+    /// It is in use, again or still.
+    NotYet,
+    /// As long as history is, from then on.
+    After(Timestamp),
 }
 
 /// What is the same of every row.
@@ -113,6 +129,12 @@ impl RowKey for InstanceKey {
 
     fn partition(&self) -> String {
         format!("instance#{self}")
+    }
+
+    /// An instance's id never comes again: of one that is gone the row is history. One that was taken back
+    /// and leaves again has its row anew.
+    fn expiry(state: &InstanceState) -> Expiry {
+        state.ended.as_ref().map_or(Expiry::NotYet, |end| Expiry::After(end.at))
     }
 
     fn row(&self, item: &Item) -> Result<InstanceRow, LedgerError> {

@@ -1,7 +1,11 @@
 //! `windlass history`: what passes did, newest first.
 
 use anyhow::Context as _;
-use windlass_shared::ledger::{Approval, Manner, Outcome, PassRecord, Release, Verdict};
+use windlass_aws::RowKey;
+use windlass_shared::id::{Actor, ClusterName, InstanceId, Timestamp};
+use windlass_shared::ledger::{
+    Approval, ClusterRecord, InstanceKey, Manner, Outcome, PassRecord, Release, StepRecord, Verdict,
+};
 
 use crate::account::Account;
 use crate::exit::Exit;
@@ -22,12 +26,66 @@ pub(super) async fn history(account: &Account, service: &str, limit: u32, output
     Ok(Exit::Ok)
 }
 
+/// Prints what was done to a cluster's capacity.
+pub(super) async fn of_cluster(
+    account: &Account,
+    cluster: &ClusterName,
+    limit: u32,
+    output: Output,
+) -> Result<Exit> {
+    of_capacity(account, "cluster", cluster, limit, output).await
+}
+
+/// Prints what was done to an instance that left.
+pub(super) async fn of_instance(
+    account: &Account,
+    cluster: &ClusterName,
+    instance: &str,
+    limit: u32,
+    output: Output,
+) -> Result<Exit> {
+    let key = InstanceKey::new(cluster.clone(), InstanceId::new(instance));
+    of_capacity(account, "instance", &key, limit, output).await
+}
+
+async fn of_capacity<K: RowKey>(
+    account: &Account,
+    kind: &str,
+    key: &K,
+    limit: u32,
+    output: Output,
+) -> Result<Exit> {
+    let read = account.ledger.cluster_history(key, limit).await;
+    let records: Vec<ClusterRecord> = read.context("reading what passes did")?;
+    output.data(&serde_json::json!({ kind: key.to_string(), "passes": records }), || {
+        records.iter().map(of_record).collect::<Vec<_>>().join("\n")
+    })?;
+    if records.is_empty() {
+        talk(format!("no pass has done anything to the {kind} {key} in the last 90 days"));
+    }
+    Ok(Exit::Ok)
+}
+
+fn of_record(record: &ClusterRecord) -> String {
+    let ClusterRecord { at, generation, cause, by, steps, report, .. } = record;
+    lines((*at, cause, *generation, by), steps, report).join("\n")
+}
+
+fn lines(
+    (at, cause, generation, by): (Timestamp, &str, u64, &Actor),
+    steps: &[StepRecord],
+    report: &[String],
+) -> Vec<String> {
+    let head = paint(STRONG, format!("{}  {cause}", words::at(at)));
+    let mut lines = vec![format!("{head}{}", paint(FAINT, format!("  #{generation} by {by}")))];
+    lines.extend(steps.iter().map(|step| format!("  {}: {}", step.step, step.outcome)));
+    lines.extend(report.iter().map(|note| paint(FAINT, format!("  {note}"))));
+    lines
+}
+
 fn text(record: &PassRecord) -> String {
-    let head = format!("{}  {}", words::at(record.at), record.cause);
-    let by = paint(FAINT, format!("  #{} by {}", record.generation, record.by));
-    let mut lines = vec![format!("{}{by}", paint(STRONG, head))];
-    lines.extend(record.steps.iter().map(|step| format!("  {}: {}", step.step, step.outcome)));
-    lines.extend(record.report.iter().map(|note| paint(FAINT, format!("  {note}"))));
+    let head = (record.at, record.cause.as_str(), record.generation, &record.by);
+    let mut lines = lines(head, &record.steps, &record.report);
     for release in &record.ended {
         lines.push(format!("  {}", ended(release)));
         lines.extend(said(&release.approvals, &release.verdicts).map(|line| format!("    {line}")));

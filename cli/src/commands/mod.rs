@@ -59,7 +59,16 @@ async fn with_account(command: Command, account: &Account, output: Output) -> Re
         Command::Plan { services, check } => plan::plan(account, &services, check, output).await,
         Command::Apply { files } => apply::apply(account, &files, output).await,
         Command::Status { services } => status::status(account, &services, output).await,
-        Command::History { service, limit } => history::history(account, &service, limit, output).await,
+        Command::History { service: Some(service), instance: _, limit } => {
+            history::history(account, &service, limit, output).await
+        }
+        Command::History { service: None, instance, limit } => {
+            let cluster = account.cluster_or_default(None)?;
+            match instance {
+                Some(instance) => history::of_instance(account, &cluster, &instance, limit, output).await,
+                None => history::of_cluster(account, &cluster, limit, output).await,
+            }
+        }
         Command::Explain { service } => explain::explain(account, &service, output).await,
         Command::Ring { service: None, reason, force: _ } => {
             let cluster = account.cluster_or_default(None)?;
