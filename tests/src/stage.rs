@@ -153,7 +153,8 @@ impl Stage {
         self.door.with(|world| account::service(world, &listener, what));
         let name = what.name.clone();
         let up = move |world: &World| is_steady(world, &name);
-        assert!(self.door.wait_for(LIMIT, up).await, "{} came up", what.name);
+        let is_up = self.door.wait_for(LIMIT, up).await;
+        assert!(is_up, "{} did not come up\n{}", what.name, self.picture().await);
         if what.track.is_some() {
             self.until_adopted(&crate::key(&what.name)).await;
         }

@@ -20,6 +20,7 @@ mod matrix;
 mod meanwhile;
 mod peers;
 mod peers_table;
+mod placement;
 mod pre_deploy;
 mod privilege;
 mod refusals;
