@@ -109,6 +109,45 @@ async fn a_lost_bell_for_room_costs_a_minute() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn where_nobody_or_ecs_itself_brings_instances_it_begins_and_says_so() {
+    for (seed, is_managed) in [(31, true), (32, false)] {
+        let mut stage = full(seed, 4, "").await;
+        let words = if is_managed {
+            manage(&stage);
+            "managed scaling of nodes"
+        } else {
+            // The group is no longer Windlass's.
+            let tag = json!({"Key": "windlass:cluster", "ResourceId": "nodes",
+                "ResourceType": "auto-scaling-group"});
+            stage.by_hand(ServiceId::AutoScaling, "DeleteTags", &json!({"Tags": [tag]}));
+            "no Auto Scaling group has the tag"
+        };
+        let two = stage.push("shop", "latest", &labelled("2", &[]));
+        stage.run_for(Duration::from_secs(6)).await;
+        let row = stage.row(&key("shop")).await.state;
+        assert_eq!(row.in_flight.map(|it| it.digest), Some(two), "{:?}", row.last_report);
+        let history = stage.history(&key("shop")).await;
+        let report: Vec<&String> = history.iter().flat_map(|it| &it.report).collect();
+        assert!(report.iter().any(|it| it.contains(words)), "{report:#?}");
+        // It has no room, and the old ones serve.
+        stage.run_for(Duration::from_mins(2)).await;
+        stage.traffic.assert_none_failed();
+    }
+}
+
+/// ECS's managed scaling owns the group from now on.
+fn manage(stage: &Stage) {
+    let names = json!({"AutoScalingGroupNames": ["nodes"]});
+    let groups = stage.by_hand(ServiceId::AutoScaling, "DescribeAutoScalingGroups", &names);
+    let arn = &groups["AutoScalingGroups"][0]["AutoScalingGroupARN"];
+    let provider = json!({"name": "cp", "autoScalingGroupProvider": {
+        "autoScalingGroupArn": arn, "managedScaling": {"status": "ENABLED", "targetCapacity": 100}}});
+    stage.by_hand(ServiceId::Ecs, "CreateCapacityProvider", &provider);
+    let put = json!({"cluster": "main", "capacityProviders": ["cp"], "defaultCapacityProviderStrategy": []});
+    stage.by_hand(ServiceId::Ecs, "PutClusterCapacityProviders", &put);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_blue_green_rollout_waits_for_the_room_of_a_whole_second_set() {
     let mut stage = full(2, 4, "rollout: {strategy: blue_green, bake_minutes: 1}\n").await;
     let two = stage.push("shop", "latest", &labelled("2", &[]));

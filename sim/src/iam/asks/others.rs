@@ -10,8 +10,12 @@ use crate::iam::ask::Hides;
 use crate::world::World;
 
 pub(super) fn autoscaling(world: &World, operation: &str, input: &Value) -> Option<Vec<Ask>> {
-    const READS: [&str; 3] =
-        ["DescribeAutoScalingGroups", "DescribeAutoScalingInstances", "DescribeLifecycleHooks"];
+    const READS: [&str; 4] = [
+        "DescribeAutoScalingGroups",
+        "DescribeAutoScalingInstances",
+        "DescribeLifecycleHooks",
+        "DescribeScalingActivities",
+    ];
     match operation {
         "SetDesiredCapacity"
         | "TerminateInstanceInAutoScalingGroup"
