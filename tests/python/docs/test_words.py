@@ -1,0 +1,182 @@
+"""What the pages say without running anything: every block is marked, every command is one that there is, every spec is
+one that `windlass spec check` takes, every link leads somewhere."""
+
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+import yaml
+from marks import Runs, read_mark
+from pages import PAGES, SHELLS, anchors, blocks, inline_code, links
+from processes import ROOT
+from world import binary
+
+TOOLS = pathlib.Path(sys.executable).parent
+SHELL_BLOCKS = [block for page in PAGES for block in blocks(page) if block.language in SHELLS]
+SPECS = [block for page in PAGES for block in blocks(page) if block.language == "yaml"]
+
+
+def run(*command, stdin="", cwd=ROOT):
+    environment = {**os.environ, "AWS_DEFAULT_REGION": "eu-central-1", "AWS_EC2_METADATA_DISABLED": "true", "SAM_CLI_TELEMETRY": "0"}
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60, env=environment, cwd=cwd)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_fence_names_its_language(page):
+    # A picture is the only thing that needs none.
+    unnamed = [str(block) for block in blocks(page) if not block.language and re.search(r"\b(windlass|aws|sam) [a-z-]+ ", block.text) and "▶" not in block.text]
+    assert not unnamed, f"say what it is (sh, yaml, text): {unnamed}"
+
+
+@pytest.mark.parametrize("block", SHELL_BLOCKS, ids=str)
+def test_every_block_of_commands_is_run_or_says_who_runs_it(block):
+    mark = read_mark(block)
+    if mark.runs is Runs.ELSEWHERE:
+        missing = [path for path in mark.by if not (ROOT / path).exists()]
+        assert mark.by and not missing, f"{block}: it says that it is run by {mark.by}; not there: {missing}"
+
+
+# ---- Commands ----------------------------------------------------------------------------------------------
+
+
+def commands(text):
+    """Each command of a shell text as words: without comments, here-documents, and what is only the shell's. What stands in
+    `$( … )` is a command of its own."""
+    text = re.sub(r"<<'?(\w+)'?.*?^\1$", "", text.replace("\\\n", " "), flags=re.DOTALL | re.MULTILINE)
+    for inner in re.findall(r"\$\(\s*([^()]*(?:\([^()]*\)[^()]*)*)\)", text):
+        yield from commands(inner)
+        text = text.replace(inner, "")
+    for line in joined_quotes(text.splitlines()):
+        yield from split_at_operators(shlex.split(line, comments=True))
+
+
+def joined_quotes(lines):
+    """Lines, those of one quoted text together."""
+    held = ""
+    for line in lines:
+        held = f"{held}\n{line}" if held else line
+        try:
+            shlex.split(held, comments=True)
+        except ValueError:
+            continue
+        yield held
+        held = ""
+    assert not held, f"a quote is not closed: {held}"
+
+
+def split_at_operators(words):
+    command = []
+    for word in [*words, ";"]:
+        if word in (";", "|", "||", "&&", "&"):
+            if command:
+                yield command
+            command = []
+        else:
+            command.append(word)
+
+
+def refusal(words):
+    """What a command line's own program has against it; empty where nothing."""
+    words = words[1:] if words[:1] == ["eval"] else words
+    while words and re.match(r"^\w+=", words[0]):
+        words = words[1:]
+    # What goes into a file is no argument.
+    if ">" in words:
+        words = words[: words.index(">")]
+    program, arguments = (words or [""])[0], words[1:]
+    if program == "windlass":
+        # clap reads what stands before --help: an unknown command, option or word too many is an error.
+        done = run(binary(), *arguments, "--help")
+        return "" if done.returncode == 0 else done.stderr
+    if program.endswith("sam"):
+        told = run(str(TOOLS / "sam"), arguments[0], "--help").stdout
+        missing = [word for word in arguments if word.startswith("--") and not re.search(re.escape(word.split("=")[0]) + r"(?![\w-])", told)]
+        return f"sam {arguments[0]} has no {missing}" if missing else ""
+    if program == "aws":
+        return refused_by_aws(arguments)
+    if "/" in program and not program.startswith(("/", "~", "$", "<")):
+        return "" if (ROOT / program).exists() else f"{program} is not in the repository"
+    return ""
+
+
+# Only in the AWS CLI's second version, or a command of the CLI's own that makes no skeleton.
+NOT_BY_SKELETON = {("logs", "tail"), ("cloudformation", "deploy"), ("ecr", "get-login-password"), ("s3", "mb")}
+
+
+def refused_by_aws(arguments):
+    """The AWS CLI's own opinion, without a call: with --generate-cli-skeleton it reads all else and stops."""
+    if tuple(arguments[:2]) in NOT_BY_SKELETON:
+        return ""
+    done = run(str(TOOLS / "aws"), *arguments, "--generate-cli-skeleton", "input")
+    return "" if done.returncode == 0 else done.stderr
+
+
+@pytest.mark.parametrize("block", SHELL_BLOCKS, ids=str)
+def test_every_command_in_a_block_is_one_that_there_is(block):
+    refused = [f"{' '.join(words)}: {why}" for words in commands(block.text) if (why := refusal(words))]
+    assert not refused, f"{block}:\n" + "\n".join(refused)
+
+
+INLINE = [(page, n, text) for page in PAGES for n, text in inline_code(page) if re.match(r"(windlass|aws|sam|scripts/\w+) ", text)]
+
+
+@pytest.mark.parametrize(("page", "line", "text"), INLINE, ids=[f"{page}:{n} {text}" for page, n, text in INLINE])
+def test_every_inline_command_is_one_that_there_is(page, line, text):
+    # `windlass history …` says that more would follow.
+    refused = [why for words in commands(text.replace("…", "")) if (why := refusal(words))]
+    assert not refused, f"{page}:{line}: {text}:\n{refused}"
+
+
+# ---- Specs -------------------------------------------------------------------------------------------------
+
+
+WHOLE = {"cluster": "main", "service": "shop", "image": {"repository": "shop", "policy": {"semver": "1.x"}}}
+TASK = {"task": {"cpu": 64, "memory": 64, "port": 8080}}
+# What a fragment on another page leaves out, because it is not what it is about.
+ROUTE = {"route": {"paths": ["/*"]}}
+
+
+def whole(block):
+    """The spec that a fragment is a part of: what it does not speak of is added."""
+    told = yaml.safe_load(block.text)
+    kind = block.mark or "service's spec"
+    if kind == "cluster's spec":
+        return {"cluster": "main", **told}
+    assert kind == "service's spec", f"{block}: <!-- {kind} --> is no mark of a yaml block: service's spec, cluster's spec, trace, or not a spec: why"
+    return {**WHOLE, **({} if "route" in told else ROUTE), **TASK, **told}
+
+
+@pytest.mark.parametrize("block", [block for block in SPECS if not block.mark.startswith(("trace", "not a spec:"))], ids=str)
+def test_every_spec_is_one(block):
+    # The page's own text is read where it is whole; a fragment is completed.
+    text = block.text if "repository:" in block.text and "service:" in block.text else yaml.safe_dump(whole(block))
+    done = run(binary(), "spec", "check", "-", stdin=text)
+    assert done.returncode == 0, f"{block}:\n{done.stdout}{done.stderr}"
+
+
+@pytest.mark.parametrize("block", [block for block in SPECS if block.mark == "trace"], ids=str)
+def test_every_trace_is_one(block, tmp_path):
+    (tmp_path / "my.yaml").write_text(block.text)
+    done = run(binary(), "simulate", "my.yaml", "--policy", "windlass", "--json", cwd=tmp_path)
+    assert done.returncode == 0, f"{block}:\n{done.stdout}{done.stderr}"
+
+
+# ---- Links -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_somewhere(page):
+    here = (ROOT / page).parent
+    broken = []
+    for line, target in links(page):
+        path, _, anchor = target.partition("#")
+        file = (here / path).resolve() if path else ROOT / page
+        if not file.exists():
+            broken.append(f"{page}:{line}: {target}: no such file")
+        elif anchor and file.suffix == ".md" and anchor not in anchors(str(file.relative_to(ROOT))):
+            broken.append(f"{page}:{line}: {target}: no such heading")
+    assert not broken, "\n".join(broken)
