@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`policy`] | the policy, its three written forms and its order |
 //! | [`select`] | the choice among a repository's images, with a reason for each that was passed over |
+//! | [`reference`] | what a container calls it: registry, repository, tag |
 //! | [`fits`] | whether an image runs on the cluster's architectures |
 //!
 //! The order is the policy's own (a version's precedence, the time of the push, where a
@@ -13,6 +14,7 @@
 pub mod fits;
 pub mod media;
 pub mod policy;
+pub mod reference;
 pub mod select;
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 
 use crate::id::{RepositoryName, ServiceKey};
+use crate::image::reference::name_and_tag;
 
 /// A container, and the image it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,8 +99,8 @@ fn tracked<'a>(
 /// The container's image, where its registry is one that holds repositories of an account: ECR's, or
 /// one whose name a template fills in. `public.ecr.aws` and Docker Hub tell nobody of a push.
 fn of_ecr(container: &Container) -> Option<Tracked<'_>> {
-    let (named, _digest) = container.image.split_once('@').unwrap_or((&container.image, ""));
-    let (registry, rest) = named.split_once('/')?;
+    let (name, tag) = name_and_tag(&container.image);
+    let (registry, repository) = name.split_once('/')?;
     let is_private = registry.contains(".dkr.ecr.")
         || registry.contains(".dkr-ecr.")
         || registry == FILLED_IN
@@ -107,10 +108,6 @@ fn of_ecr(container: &Container) -> Option<Tracked<'_>> {
     if !is_private {
         return None;
     }
-    let (repository, tag) = match rest.rsplit_once(':') {
-        Some((repository, tag)) => (repository, Some(tag)),
-        None => (rest, None),
-    };
     let repository = RepositoryName::new(repository);
     Some(Tracked { container: &container.name, repository, tag })
 }

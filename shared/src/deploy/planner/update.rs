@@ -11,6 +11,7 @@ use crate::deploy::wanted::Wanted;
 use crate::facts::{Deployment, Fact, LiveService, RolloutState};
 use crate::id::{ContainerName, ImageDigest};
 use crate::image::Candidate;
+use crate::image::reference::name_and_tag;
 use crate::ledger::InFlight;
 use crate::spec::ServiceSpec;
 use crate::task_definition::TaskDefinition;
@@ -252,12 +253,7 @@ impl Planner<'_> {
 /// What stands before the repository in an image reference (`host/`, or nothing), if the
 /// reference is one of that repository.
 fn registry_of<'i>(image: &'i str, repository: &str) -> Option<&'i str> {
-    let name = image.split_once('@').map_or(image, |(name, _)| name);
-    // A colon after the last slash begins a tag; one before it is the registry's port.
-    let name = match name.rsplit_once(':') {
-        Some((before, tag)) if !tag.contains('/') => before,
-        _ => name,
-    };
+    let (name, _) = name_and_tag(image);
     let registry = name.strip_suffix(repository)?;
     (registry.is_empty() || registry.ends_with('/')).then_some(registry).filter(|r| is_registry(r))
 }
