@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_ecs::types::{ContainerInstance, ContainerInstanceField, DesiredStatus, Resource, Task};
+use aws_sdk_ecs::types::{
+    ContainerInstance, ContainerInstanceField, ContainerInstanceStatus, DesiredStatus, Resource, Task,
+};
 use futures::future::try_join_all;
 use windlass_shared::facts::Fact;
 use windlass_shared::id::{
@@ -19,23 +21,24 @@ const BATCH: usize = 100;
 
 /// The cluster's container instances, those that drain among them. A cluster that is not there has none.
 pub(crate) async fn instances(ecs: &aws_sdk_ecs::Client, cluster: &ClusterName) -> Fact<Vec<LiveInstance>> {
-    let found = match list_instances(ecs, cluster).await {
-        Ok(arns) => {
-            let batches = arns.chunks(BATCH).map(|batch| describe_instances(ecs, cluster, batch));
-            try_join_all(batches).await.map(|all| Some(all.into_iter().flatten().collect()))
-        }
-        Err(failure) => Err(failure),
-    };
-    fact(found, || format!("describing the instances of {cluster}"))
+    let found = instances_in(ecs, cluster, None).await;
+    fact(found.map(Some), || format!("describing the instances of {cluster}"))
 }
 
-async fn list_instances(ecs: &aws_sdk_ecs::Client, cluster: &ClusterName) -> Listed<String> {
-    let mut pages = ecs.list_container_instances().cluster(cluster.as_str()).into_paginator().items().send();
+/// The cluster's container instances that have this status, or whichever.
+pub(crate) async fn instances_in(
+    ecs: &aws_sdk_ecs::Client,
+    cluster: &ClusterName,
+    status: Option<ContainerInstanceStatus>,
+) -> Listed<LiveInstance> {
+    let list = ecs.list_container_instances().cluster(cluster.as_str()).set_status(status);
+    let mut pages = list.into_paginator().items().send();
     let mut arns = Vec::new();
     while let Some(arn) = pages.next().await {
         arns.push(arn.map_err(|error| Failure::new("ecs:ListContainerInstances", &error))?);
     }
-    Ok(arns)
+    let batches = arns.chunks(BATCH).map(|batch| describe_instances(ecs, cluster, batch));
+    Ok(try_join_all(batches).await?.into_iter().flatten().collect())
 }
 
 /// Instances that went meanwhile come as failures, and are gone.

@@ -32,7 +32,7 @@ use windlass_shared::task_definition::TaskDefinition;
 pub use self::apply::{CapacityMade, apply};
 pub(crate) use self::apply::{put_mark, set_state, take_back};
 pub(crate) use self::groups::{providers, tagged};
-pub(crate) use self::instances::{describe_instances, instances, live_task};
+pub(crate) use self::instances::{describe_instances, instances, instances_in, live_task};
 pub(crate) use self::services::{describe as describe_services, placement};
 use crate::Failure;
 use crate::lossless::describe_task_definition;

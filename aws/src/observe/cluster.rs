@@ -3,18 +3,15 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_ecs::types::ContainerInstanceStatus;
-use futures::future::try_join_all;
 use futures::join;
 use windlass_shared::facts::{ClusterFacts, Fact};
 use windlass_shared::id::{Architecture, ClusterName, Timestamp};
 use windlass_shared::scale::facts::LiveInstance;
 
 use super::convert::{fact, text};
-use crate::capacity::describe_instances;
+use crate::capacity::instances_in;
 use crate::error::Failure;
 
-/// DescribeContainerInstances' limit.
-const BATCH: usize = 100;
 /// The attribute in which the ECS agent says it.
 const ARCHITECTURE: &str = "ecs.cpu-architecture";
 
@@ -24,7 +21,8 @@ pub(crate) async fn cluster(
     name: ClusterName,
     now: Timestamp,
 ) -> Fact<ClusterFacts> {
-    let (status, instances) = join!(status(&ecs, &name), instances(&ecs, &name));
+    let (status, instances) =
+        join!(status(&ecs, &name), instances_in(&ecs, &name, Some(ContainerInstanceStatus::Active)));
     let found = status.and_then(|status| match status {
         None => Ok(None),
         Some(status) => {
@@ -46,20 +44,4 @@ async fn status(ecs: &aws_sdk_ecs::Client, name: &ClusterName) -> Result<Option<
 fn architectures(instances: &[LiveInstance]) -> BTreeSet<Architecture> {
     let words = instances.iter().filter_map(|it| it.attributes.get(ARCHITECTURE)?.as_deref());
     words.map(Architecture::from_word).collect()
-}
-
-async fn instances(ecs: &aws_sdk_ecs::Client, name: &ClusterName) -> Result<Vec<LiveInstance>, Failure> {
-    let mut arns = Vec::new();
-    let mut pages = ecs
-        .list_container_instances()
-        .cluster(name.as_str())
-        .status(ContainerInstanceStatus::Active)
-        .into_paginator()
-        .items()
-        .send();
-    while let Some(arn) = pages.next().await {
-        arns.push(arn.map_err(|error| Failure::new("ecs:ListContainerInstances", &error))?);
-    }
-    let batches = try_join_all(arns.chunks(BATCH).map(|batch| describe_instances(ecs, name, batch))).await?;
-    Ok(batches.into_iter().flatten().collect())
 }

@@ -76,6 +76,7 @@ DEPLOY_SHARES = {
     "autoscaling:DescribeScalingActivities": "groups::add_failure",
     "ecs:DescribeCapacityProviders": "groups::providers",
     "ecs:DescribeContainerInstances": "instances::describe_instances",
+    "ecs:ListContainerInstances": "instances::instances_in",
 }
 
 # In a VPC Lambda makes its interfaces with the function's role.
