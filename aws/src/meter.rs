@@ -35,6 +35,11 @@ impl Meter {
         self.tally().count(metric, more);
     }
 
+    /// A pass, by how it ended.
+    pub fn passed(&self, is_ok: bool) {
+        self.count(if is_ok { Metric::Passes } else { Metric::PassesFailed }, 1);
+    }
+
     /// What was counted since it was last taken.
     pub fn take(&self) -> Tally {
         std::mem::take(&mut *self.tally())

@@ -3,11 +3,10 @@
 use futures::StreamExt as _;
 use serde_json::{Value, json};
 use windlass_aws::ledger::LedgerError;
-use windlass_aws::{Hints, SweepFailure};
+use windlass_aws::{Hints, SweepFailure, start};
 use windlass_shared::event::{self, Malformed, Rings};
 use windlass_shared::facts::Unreadable;
 use windlass_shared::id::{ImageDigest, ImageTag, RepositoryName, ServiceKey};
-use windlass_shared::metrics::Metric;
 use windlass_shared::names;
 
 use windlass_aws::Invocation;
@@ -57,10 +56,7 @@ pub enum HandleError {
 
 /// Reads the event, as Lambda was given it; rings the doorbells it means, and makes their passes.
 pub async fn handle(app: &App, payload: &[u8], invocation: &Invocation) -> Result<Value, HandleError> {
-    let incoming = event::read(payload).inspect_err(|malformed| {
-        app.clients.meter.count(Metric::MalformedEvents, 1);
-        tracing::error!(malformed = 1, reason = %malformed, "refused a malformed event");
-    })?;
+    let incoming = start::read(&app.clients.meter, payload)?;
     let unknown = incoming.unknown_parts().len();
     let cause = incoming.describe();
     tracing::info!(event = %cause, unknown_parts = unknown, "read an event");

@@ -122,7 +122,7 @@ pub(crate) async fn pass(app: &App, task: &Task, invocation: &Invocation) -> Res
         Passed::Busy => Ok(PassEnd::Busy),
         Passed::OutOfTime => Ok(PassEnd::OutOfTime),
     });
-    app.clients.meter.count(if ended.is_ok() { Metric::Passes } else { Metric::PassesFailed }, 1);
+    app.clients.meter.passed(ended.is_ok());
     ended
 }
 

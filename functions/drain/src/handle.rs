@@ -2,14 +2,13 @@
 
 use futures::stream::{self, StreamExt as _};
 use serde_json::{Value, json};
-use windlass_aws::Invocation;
 use windlass_aws::draining::FindError;
+use windlass_aws::{Invocation, start};
 use windlass_shared::drain::facts::Warning;
 use windlass_shared::drain::rings::{Rings, doorbells};
-use windlass_shared::event::{self, Malformed};
+use windlass_shared::event::Malformed;
 use windlass_shared::id::ClusterName;
 use windlass_shared::ledger::InstanceKey;
-use windlass_shared::metrics::Metric;
 
 use crate::app::App;
 use crate::pass::{self, PassError};
@@ -43,10 +42,7 @@ pub enum HandleError {
 
 /// Reads the event, rings the instances that it means, and makes their passes.
 pub async fn handle(app: &App, payload: &[u8], invocation: &Invocation) -> Result<Value, HandleError> {
-    let incoming = event::read(payload).inspect_err(|malformed| {
-        app.clients.meter.count(Metric::MalformedEvents, 1);
-        tracing::error!(malformed = 1, reason = %malformed, "refused a malformed event");
-    })?;
+    let incoming = start::read(&app.clients.meter, payload)?;
     let cause = incoming.describe();
     let rings = doorbells(&incoming, app.clock.now());
     let warning = match &rings {

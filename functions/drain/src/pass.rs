@@ -9,7 +9,6 @@ use windlass_shared::drain::facts::Warning;
 use windlass_shared::drain::{self, DrainPlan, check::Violation, record};
 use windlass_shared::id::Timestamp;
 use windlass_shared::ledger::{InstanceKey, InstanceRow, InstanceState};
-use windlass_shared::metrics::Metric;
 
 use crate::app::App;
 
@@ -70,12 +69,12 @@ pub(crate) async fn over(
     let row = app.ledger.row(key).await?;
     let (plan, now) = own.plan(key, &row).await?;
     if plan.steps.is_empty() && !record::is_news(&row.state, &plan.state) {
-        app.clients.meter.count(Metric::Passes, 1);
+        app.clients.meter.passed(true);
         log(&plan, &PassEnd::Nothing, cause, now, app.clock.now());
         return Ok(PassEnd::Nothing);
     }
     let passed = pass(&app.ledger, &app.clock, key, invocation, &own).await;
-    app.clients.meter.count(if passed.is_ok() { Metric::Passes } else { Metric::PassesFailed }, 1);
+    app.clients.meter.passed(passed.is_ok());
     match passed? {
         Passed::Ended(end) => Ok(end),
         Passed::Busy if warning.is_some() => Err(PassError::Unheard),

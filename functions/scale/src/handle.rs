@@ -2,10 +2,9 @@
 
 use futures::future::join_all;
 use serde_json::{Value, json};
-use windlass_aws::Invocation;
-use windlass_shared::event::{self, Malformed};
+use windlass_aws::{Invocation, start};
+use windlass_shared::event::Malformed;
 use windlass_shared::id::ClusterName;
-use windlass_shared::metrics::Metric;
 use windlass_shared::scale::rings::{self, Naming, Rings, Silence, doorbells};
 
 use crate::app::App;
@@ -29,10 +28,7 @@ pub enum HandleError {
 
 /// Reads the event, rings the clusters that it means, and makes their passes.
 pub async fn handle(app: &App, payload: &[u8], invocation: &Invocation) -> Result<Value, HandleError> {
-    let incoming = event::read(payload).inspect_err(|malformed| {
-        app.clients.meter.count(Metric::MalformedEvents, 1);
-        tracing::error!(malformed = 1, reason = %malformed, "refused a malformed event");
-    })?;
+    let incoming = start::read(&app.clients.meter, payload)?;
     let cause = incoming.describe();
     let clusters = match doorbells(&incoming) {
         Rings::Nothing(silence) => {

@@ -85,12 +85,12 @@ pub(crate) async fn over(
     let row = app.ledger.row(cluster).await?;
     let Look { plan, naming, now } = own.look(cluster, &row).await?;
     if plan.steps.is_empty() && !record::is_news(&row.state, &plan.state) {
-        app.clients.meter.count(Metric::Passes, 1);
+        app.clients.meter.passed(true);
         log(&plan, &PassEnd::Nothing, cause.words, now, app.clock.now());
         return Ok(Over { end: PassEnd::Nothing, naming });
     }
     let passed = pass(&app.ledger, &app.clock, cluster, invocation, &own).await;
-    app.clients.meter.count(if passed.is_ok() { Metric::Passes } else { Metric::PassesFailed }, 1);
+    app.clients.meter.passed(passed.is_ok());
     let end = match passed? {
         Passed::Ended(end) => end,
         Passed::Busy => PassEnd::Busy,

@@ -1,13 +1,12 @@
 //! Who asks, and what they are told.
 
 use serde_json::{Value, json};
-use windlass_aws::by_hand;
 use windlass_aws::ledger::LedgerError;
+use windlass_aws::{by_hand, start};
 use windlass_shared::deploy::plan::VerdictWanted;
-use windlass_shared::event::{self, Doorbell, Event, HookReply, LifecycleHook, Malformed};
+use windlass_shared::event::{Doorbell, Event, HookReply, LifecycleHook, Malformed};
 use windlass_shared::id::{ServiceArn, ServiceKey};
 use windlass_shared::ledger::{Judgement, Verdict};
-use windlass_shared::metrics::Metric;
 use windlass_shared::verify::{HookCall, HookCheck, judge};
 
 use crate::app::App;
@@ -36,10 +35,7 @@ pub enum HandleError {
 
 /// Answers ECS, or a pass.
 pub async fn handle(app: &App, payload: &[u8]) -> Result<Value, HandleError> {
-    let incoming = event::read(payload).inspect_err(|malformed| {
-        app.clients.meter.count(Metric::MalformedEvents, 1);
-        tracing::error!(malformed = 1, reason = %malformed, "refused a malformed event");
-    })?;
+    let incoming = start::read(&app.clients.meter, payload)?;
     match &incoming.event {
         Event::LifecycleHook(hook) => Ok(serde_json::to_value(hook_called(app, hook).await?)?),
         Event::VerdictWanted(wanted) => verdict_wanted(app, wanted).await,
