@@ -37,10 +37,11 @@ impl Pattern {
     /// at: no pattern is slow.
     pub(super) fn matches(&self, text: &str) -> bool {
         let mut places = vec![false; self.0.len() + 1];
+        let mut next = places.clone();
         places[0] = true;
         self.skip_runs(&mut places);
         for c in text.chars() {
-            let mut next = vec![false; places.len()];
+            next.fill(false);
             for (at, token) in self.0.iter().enumerate().filter(|(at, _)| places[*at]) {
                 match token {
                     Token::This(own) if *own == c => next[at + 1] = true,
@@ -50,7 +51,10 @@ impl Pattern {
                 }
             }
             self.skip_runs(&mut next);
-            places = next;
+            std::mem::swap(&mut places, &mut next);
+            if !places.contains(&true) {
+                return false;
+            }
         }
         places[self.0.len()]
     }
