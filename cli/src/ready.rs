@@ -18,7 +18,7 @@ use windlass_sim::{Config, ServiceId, Time};
 
 use crate::failure::Result;
 
-pub(crate) use world::{CLUSTER, GROUP};
+pub(crate) use world::{CLUSTER, GROUP, call};
 
 /// What it is started with.
 #[derive(Debug, Clone)]

@@ -112,7 +112,8 @@ fn make_load_balancer(world: &mut World) -> anyhow::Result<()> {
     call(world, ServiceId::ElasticLoadBalancing, "CreateListener", input).map(drop)
 }
 
-pub(super) fn call(
+/// A call by whoever has the account.
+pub(crate) fn call(
     world: &mut World,
     service: ServiceId,
     operation: &str,

@@ -5,13 +5,13 @@ use anyhow::{Context as _, anyhow};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use windlass_sim::call::Caller;
 use windlass_sim::ecr::{PushSpec, ensure_repository, push_image};
 use windlass_sim::template::{Stack, StackConfig, install};
-use windlass_sim::{Call, ServiceId, World};
+use windlass_sim::{ServiceId, World};
 
 use super::Policy;
 use super::trace::{Placement, Service, Trace};
+use crate::ready::call;
 
 /// The stack that users deploy.
 const TEMPLATE: &str = include_str!("../../../template.yaml");
@@ -110,16 +110,4 @@ pub(super) fn register(world: &mut World, name: &str, wanted: &Service) -> anyho
     let input = json!({ "family": name, "containerDefinitions": [container] });
     let made = call(world, ServiceId::Ecs, "RegisterTaskDefinition", input)?;
     Ok(made["taskDefinition"]["taskDefinitionArn"].clone())
-}
-
-/// A call by whoever runs the services.
-pub(super) fn call(
-    world: &mut World,
-    service: ServiceId,
-    operation: &str,
-    input: Value,
-) -> anyhow::Result<Value> {
-    let caller = Caller { access_key: "AKIATRACE".to_owned() };
-    let call = Call { service, operation: operation.to_owned(), input, caller };
-    world.call(&call).map_err(|error| anyhow!("{operation}: {}: {}", error.code, error.message))
 }

@@ -10,10 +10,11 @@ use windlass_sim::door::in_process::InProcess;
 use windlass_sim::ec2::types::InstanceType;
 use windlass_sim::{Config, ServiceId, World, ec2, ecs};
 
-use super::account::{self, CLUSTER, call};
+use super::account::{self, CLUSTER};
 use super::measure::{Look, Meter, Point, Totals};
 use super::trace::{Event, Service, Trace, What};
 use super::{Policy, function};
+use crate::ready::call;
 
 /// Between two looks.
 const TICK: u32 = 5;
