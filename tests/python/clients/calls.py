@@ -250,3 +250,20 @@ def same_id_twice(world, clients, seen):
     clients.elbv2.register_targets(TargetGroupArn=group_arn(seen), Targets=targets)
     answer = clients.elbv2.describe_target_health(TargetGroupArn=group_arn(seen))
     return sorted(d["Target"]["Port"] for d in answer["TargetHealthDescriptions"])
+
+
+# The spec of a service that comes up on its first push.
+HELLO = """\
+cluster: main
+service: hello
+image:
+  repository: hello
+  policy: newest
+task:
+  cpu: 64
+  memory: 64
+  port: 8080
+route:
+  paths: ["/hello/*"]
+  health: { path: /hello/health, interval_secs: 5, timeout_secs: 2 }
+"""

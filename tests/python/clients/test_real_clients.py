@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from calls import forward, paths, service, target_group, task_definition
+from calls import HELLO, forward, paths, service, target_group, task_definition
 from images import push
 from processes import CREDENTIALS, eventually
 from world import binary
@@ -88,25 +88,9 @@ def test_a_multi_arch_image_is_deployed_by_its_index(local, shop, tmp_path):
     live(local, "/shop/", digest)
 
 
-SPEC = """\
-cluster: main
-service: hello
-image:
-  repository: hello
-  policy: newest
-task:
-  cpu: 64
-  memory: 64
-  port: 8080
-route:
-  paths: ["/hello/*"]
-  health: { path: /hello/health, interval_secs: 5, timeout_secs: 2 }
-"""
-
-
 def test_a_service_from_a_spec_comes_up_with_its_route(local, tmp_path):
     local.client("ecr").create_repository(repositoryName="hello")
-    (tmp_path / "hello.yaml").write_text(SPEC)
+    (tmp_path / "hello.yaml").write_text(HELLO)
     windlass(local, "apply", str(tmp_path / "hello.yaml"))
     digest = push(tmp_path / "image", local, "hello", "v1")
     assert live(local, "/hello/world", digest)["service"] == "hello"

@@ -7,24 +7,9 @@ import urllib.request
 
 import pytest
 
+from calls import HELLO
 from images import push
 from processes import eventually
-
-SPEC = """\
-cluster: main
-service: hello
-image:
-  repository: hello
-  policy: newest
-task:
-  cpu: 64
-  memory: 64
-  port: 8080
-route:
-  paths: ["/hello/*"]
-  deregistration_delay_secs: 0
-  health: { path: /hello/health, interval_secs: 5, timeout_secs: 2 }
-"""
 
 # ministack takes no event whose source is AWS's from an account, as EventBridge takes none. So the test has a rule of
 # its own, for a source of its own, which hands the function the event as ECR would have written it.
@@ -92,7 +77,7 @@ def test_aws_own_events_are_not_taken_from_an_account(deployed):
 
 def test_a_push_is_live(deployed, pushes, tmp_path):
     deployed.sim.client("ecr").create_repository(repositoryName="hello")
-    (tmp_path / "hello.yaml").write_text(SPEC)
+    (tmp_path / "hello.yaml").write_text(f"{HELLO}  deregistration_delay_secs: 0\n")
     deployed.windlass("apply", str(tmp_path / "hello.yaml"))
     one = pushes(tmp_path / "one", "v1")
     ring_until(deployed, "the first release serves", lambda: served(deployed) == one)
