@@ -418,14 +418,26 @@ impl<'a> Fleet<'a> {
 
     /// The fullest bin of a lane that takes a task of the row; the earlier of two.
     fn tightest(&self, row: RowAt, lane: usize) -> Option<BinAt> {
-        let fitting = self.lanes[lane].iter().copied().filter(|bin| self.fits(row, *bin));
-        fitting.min_by_key(|bin| self.weighed(self.state.free[*bin]).into_iter().sum::<u64>())
+        let mut tightest: Option<(u64, BinAt)> = None;
+        for bin in self.lanes[lane].iter().copied() {
+            let free = self.weight_free(bin);
+            // Whether it fits is asked only where the answer counts.
+            if tightest.is_none_or(|(least, _)| free < least) && self.fits(row, bin) {
+                tightest = Some((free, bin));
+            }
+        }
+        tightest.map(|(_, bin)| bin)
+    }
+
+    /// What is left on a bin, all quantities together.
+    fn weight_free(&self, bin: BinAt) -> u64 {
+        self.weighed(self.state.free[bin]).into_iter().sum()
     }
 
     /// All bins; those with the least left come first.
     pub(super) fn fullest_first(&self) -> Vec<BinAt> {
         let mut bins: Vec<BinAt> = (0..self.len()).collect();
-        bins.sort_by_key(|bin| self.weighed(self.state.free[*bin]).into_iter().sum::<u64>());
+        bins.sort_by_cached_key(|bin| self.weight_free(*bin));
         bins
     }
 

@@ -144,7 +144,7 @@ struct Stock {
 }
 
 /// What one way of shopping came to.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 struct Basket {
     /// Per stall, how many.
     bought: Vec<u32>,
@@ -152,14 +152,24 @@ struct Basket {
     tasks: Vec<u32>,
     left: Vec<(RowAt, u32)>,
     price: u128,
+    /// Whether the next pass finds places for all but what is left.
+    holds: bool,
+    /// By stall and zone, what the last instance took: the next one takes the same while so many are left, so
+    /// that a thousand instances are not worked out one by one.
+    last: BTreeMap<(usize, usize), Load>,
 }
 
+/// What one instance takes: how many of which row.
+type Load = Vec<(RowAt, u32)>;
+
 /// One instance, or a few of which only the last is of use.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Pick {
     stall: usize,
     /// Instances to open until the zone comes where it is of use.
     opened: u32,
+    /// What the last of them takes.
+    load: Load,
     value: u64,
     price: u64,
     all: bool,
@@ -250,25 +260,24 @@ impl<'a> Buyer<'a> {
         // A way of filling new instances is of no use if the next pass does not find it again.
         let found = baskets.iter().position(|it| self.holds(it));
         let mut best = baskets.swap_remove(found.unwrap_or(0));
-        if found.is_none() {
-            self.grow(&mut best);
-        }
+        best.holds = found.is_some() || self.grow(&mut best);
         self.trim(best)
     }
 
-    /// One instance more at a time, of those that were picked, until everything is found a place.
-    fn grow(&mut self, basket: &mut Basket) {
+    /// One instance more at a time, of those that were picked, until everything is found a place; whether it is.
+    fn grow(&mut self, basket: &mut Basket) -> bool {
         for _ in 0..GROW_MAX {
             let has_more = |stall: &usize| {
                 let count = self.stocks[*stall].desired + basket.bought[*stall];
                 basket.bought[*stall] > 0 && count < self.stalls[*stall].offer.max
             };
-            let Some(stall) = (0..self.stalls.len()).find(has_more) else { return };
+            let Some(stall) = (0..self.stalls.len()).find(has_more) else { return false };
             basket.bought[stall] += 1;
             if self.holds(basket) {
-                return;
+                return true;
             }
         }
+        false
     }
 
     /// Smaller is better.
@@ -278,7 +287,12 @@ impl<'a> Buyer<'a> {
 
     fn left_over(&self, left: &[(RowAt, u32)]) -> u128 {
         let each = left.iter();
-        each.map(|(row, count)| u128::from(self.fleet.volume(*row).max(1)) * u128::from(*count)).sum()
+        each.map(|(row, count)| u128::from(self.volume(*row)) * u128::from(*count)).sum()
+    }
+
+    /// What a task counts for; never 0.
+    fn volume(&self, row: RowAt) -> u64 {
+        self.fleet.volume(row).max(1)
     }
 
     fn shop_in(&mut self, left: &[(RowAt, u32)], only: Option<usize>, fill: Fill) -> Basket {
@@ -287,13 +301,12 @@ impl<'a> Buyer<'a> {
             bought: vec![0; self.stalls.len()],
             tasks: vec![0; self.stalls.len()],
             left: left.to_vec(),
-            price: 0,
+            ..Basket::default()
         };
         while !basket.left.is_empty() {
-            let preferred = only.and_then(|stall| self.try_stall(stall, &basket, fill));
-            let Some(pick) = preferred.or_else(|| self.best_pick(&basket, fill)) else { break };
-            let puts = self.buy(pick, &mut basket, fill, &mut opened);
-            basket.tasks[pick.stall] += puts;
+            let preferred = only.and_then(|stall| self.try_stall(stall, &mut basket, fill));
+            let Some(pick) = preferred.or_else(|| self.best_pick(&mut basket, fill)) else { break };
+            self.buy(pick, &mut basket, &mut opened);
         }
         self.stocks = stocks;
         while let Some(puts) = opened.pop() {
@@ -304,7 +317,7 @@ impl<'a> Buyer<'a> {
 
     /// The group whose turn it is by its share; else the most for the price, and at the end the cheapest that
     /// takes all that is left.
-    fn best_pick(&mut self, basket: &Basket, fill: Fill) -> Option<Pick> {
+    fn best_pick(&mut self, basket: &mut Basket, fill: Fill) -> Option<Pick> {
         let picks: Vec<Pick> =
             (0..self.stalls.len()).filter_map(|stall| self.try_stall(stall, basket, fill)).collect();
         let turn = |pick: &Pick| self.turn(pick.stall, basket.bought[pick.stall]);
@@ -316,7 +329,7 @@ impl<'a> Buyer<'a> {
             cross(left, right).cmp(&cross(right, left)).then(left.stall.cmp(&right.stall))
         };
         let last = picks.clone().filter(|it| it.all).min_by_key(|it| (it.price, it.stall));
-        last.or_else(|| picks.min_by(cheaper)).copied()
+        last.or_else(|| picks.min_by(cheaper)).cloned()
     }
 
     /// Whose turn it is among groups with shares; the smaller first.
@@ -331,7 +344,7 @@ impl<'a> Buyer<'a> {
     }
 
     /// What the next instance of a stall would take, were it opened; nothing stays open.
-    fn try_stall(&mut self, stall: usize, basket: &Basket, fill: Fill) -> Option<Pick> {
+    fn try_stall(&mut self, stall: usize, basket: &mut Basket, fill: Fill) -> Option<Pick> {
         let it = &self.stalls[stall];
         let count = self.stocks[stall].desired + basket.bought[stall];
         let before = self.stocks[stall].clone();
@@ -342,17 +355,14 @@ impl<'a> Buyer<'a> {
                 break;
             }
             let Some(zone) = self.next_zone(stall) else { break };
-            let bin = self.open(stall, zone);
-            let (mut left, mut puts) = (basket.left.clone(), Vec::new());
-            self.fleet.fill(bin, &mut left, fill, &mut puts);
-            self.fleet.pop_fresh(&puts);
-            if !puts.is_empty() {
-                let value =
-                    puts.iter().map(|it| self.fleet.volume(it.row).max(1) * u64::from(it.count)).sum();
-                let all = left.iter().all(|(_, count)| *count == 0);
+            let load = self.load(stall, zone, basket, fill);
+            self.stocks[stall].in_zone[zone] += 1;
+            if !load.is_empty() {
+                let value = load.iter().map(|(row, count)| self.volume(*row) * u64::from(*count)).sum();
+                let all = total(&load) == total(&basket.left);
                 let price = it.offer.price_of_more(count, opened);
                 let price = price.map_or(UNKNOWN_PRICE * u64::from(opened), |it| it.micros);
-                pick = Some(Pick { stall, opened, value, price, all });
+                pick = Some(Pick { stall, opened, load, value, price, all });
                 break;
             }
         }
@@ -360,21 +370,44 @@ impl<'a> Buyer<'a> {
         pick
     }
 
-    /// Opens what was picked, fills the last of it; gives back for how many tasks.
-    fn buy(&mut self, pick: Pick, basket: &mut Basket, fill: Fill, opened: &mut Vec<Vec<Put>>) -> u32 {
-        let mut puts = Vec::new();
-        for at in 1..=pick.opened {
+    /// What a fresh instance of a stall in a zone takes of what is left. With less left of what it does not
+    /// take it takes the same; so what the last one took stands, while there is as much of it.
+    fn load(&mut self, stall: usize, zone: usize, basket: &mut Basket, fill: Fill) -> Load {
+        let left_of = |row: RowAt| basket.left.iter().find(|it| it.0 == row).map_or(0, |it| it.1);
+        let last = basket.last.get(&(stall, zone));
+        if let Some(last) = last.filter(|it| it.iter().all(|(row, count)| left_of(*row) >= *count)) {
+            return last.clone();
+        }
+        let before = self.stocks[stall].clone();
+        let bin = self.open(stall, zone);
+        let (mut left, mut puts) = (basket.left.clone(), Vec::new());
+        self.fleet.fill(bin, &mut left, fill, &mut puts);
+        self.fleet.pop_fresh(&puts);
+        self.stocks[stall] = before;
+        let taken = basket.left.iter().zip(&left).map(|((row, had), (_, has))| (*row, had - has));
+        let load: Load = taken.filter(|(_, count)| *count > 0).collect();
+        basket.last.insert((stall, zone), load.clone());
+        load
+    }
+
+    /// Opens what was picked, and fills the last of it.
+    fn buy(&mut self, pick: Pick, basket: &mut Basket, opened: &mut Vec<Vec<Put>>) {
+        let mut bin = None;
+        for _ in 0..pick.opened {
             let Some(zone) = self.next_zone(pick.stall) else { break };
-            let bin = self.open(pick.stall, zone);
-            if at == pick.opened {
-                self.fleet.fill(bin, &mut basket.left, fill, &mut puts);
-            }
-            opened.push(if at == pick.opened { puts.clone() } else { Vec::new() });
+            bin = Some(self.open(pick.stall, zone));
+            opened.push(Vec::new());
+        }
+        let (Some(bin), Some(puts)) = (bin, opened.last_mut()) else { return };
+        for (row, count) in pick.load {
+            (0..count).for_each(|_| self.fleet.put(row, bin));
+            basket.left.iter_mut().filter(|it| it.0 == row).for_each(|it| it.1 -= count);
+            basket.tasks[pick.stall] += count;
+            puts.push(Put { row, bin, count });
         }
         basket.left.retain(|(_, count)| *count > 0);
         basket.bought[pick.stall] += pick.opened;
         basket.price += u128::from(pick.price);
-        puts.iter().map(|it| it.count).sum()
     }
 
     /// Leaves one away while all still fits, packed anew over what would be bought.
@@ -439,6 +472,9 @@ impl<'a> Buyer<'a> {
     /// What has no place even with what is bought, as the next pass will find it.
     fn unplaceable(&mut self, basket: &Basket) -> Vec<Unplaceable> {
         let mut unplaceable = Vec::new();
+        if basket.holds && basket.left.is_empty() {
+            return unplaceable;
+        }
         for (row, count, why) in self.leaves(basket, true) {
             let names = self.stalls.iter().map(|it| it.offer.name.clone());
             let helps = (0..self.stalls.len()).map(|stall| self.no_help(stall, row));
@@ -480,4 +516,8 @@ impl<'a> Buyer<'a> {
         }
         excluded.map_or(NoHelp::Unknown, NoHelp::Excluded)
     }
+}
+
+fn total(load: &[(RowAt, u32)]) -> u64 {
+    load.iter().map(|(_, count)| u64::from(*count)).sum()
 }
