@@ -90,6 +90,14 @@ impl Failure {
                 "allow {action} for the role that this runs with: a stack's are confined to its ClusterNames, so correct \
                  the cluster's name in the spec, or add cluster {cluster} to them"
             ),
+            (action, Some(resource), None)
+                if let Some((repository, account)) = elsewhere(&self.message, resource) =>
+            {
+                format!(
+                    "let this account {action} in account {account}: set the policy of its repository {repository} as \
+                     docs/accounts.md shows"
+                )
+            }
             _ => format!("allow {action} for the role that this runs with"),
         }
     }
@@ -117,6 +125,17 @@ impl Failure {
             None => format!("{}: no answer: {}", self.action, self.message),
         }
     }
+}
+
+/// The repository and the account of an ECR ARN, where the repository's policy is what is missing: it is of
+/// another account than the caller.
+fn elsewhere<'m>(message: &'m str, resource: &'m str) -> Option<(&'m str, &'m str)> {
+    let repository = resource.split(':').nth(5).filter(|_| resource.contains(":ecr:"))?;
+    let caller = message.split_once("User: ").and_then(|(_, who)| who.split(':').nth(4));
+    let account = resource.split(':').nth(4)?;
+    let own_role_lacks_it = message.contains("no identity-based policy");
+    (caller != Some(account) && !own_role_lacks_it)
+        .then(|| Some((repository.strip_prefix("repository/")?, account)))?
 }
 
 /// The cluster that an ECS ARN says: `…:service/<cluster>/<service>`.
@@ -284,6 +303,20 @@ mod tests {
         );
         let next = "add arn:aws:iam::1:role/a to the stack's parameter PassRoleArns, or name one of its roles in the spec";
         assert_eq!(role.next_step().as_deref(), Some(next));
+        let next = Failure::of_code(
+            "ecr:DescribeImages",
+            Some("AccessDeniedException"),
+            "User: arn:aws:sts::123456789012:assumed-role/r/s is not authorized to perform: ecr:DescribeImages on \
+             resource: arn:aws:ecr:eu-central-1:111122223333:repository/team/shop because no resource-based policy \
+             allows the ecr:DescribeImages action",
+        );
+        assert_eq!(
+            next.next_step().as_deref(),
+            Some(
+                "let this account ecr:DescribeImages in account 111122223333: set the policy of its repository \
+                 team/shop as docs/accounts.md shows"
+            )
+        );
         let elsewhere = "User: x is not authorized to perform: ecs:UpdateService on resource: \
                          arn:aws:ecs:eu-central-1:1:service/mian/shop because";
         let next = failure("AccessDeniedException", elsewhere).next_step().unwrap_or_default();

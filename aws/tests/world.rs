@@ -90,6 +90,7 @@ impl Stage {
             door,
             settings: Settings {
                 region: Region::new("eu-central-1"),
+                account: Some("123456789012".into()),
                 listener: None,
                 infrastructure_role: None,
                 verify: None,

@@ -7,6 +7,7 @@
 //! | room | holds |
 //! |---|---|
 //! | [`id`] | a newtype for every name and ARN |
+//! | [`registry`] | whose repository: the stack's own, or another account's |
 //! | [`event`] | the doorbells: AWS's events, parsed once at the edge |
 //! | [`spec`] | what is wanted: `ServiceSpec`, from a parameter, a tag or image labels |
 //! | [`image`] | which image a policy wants |
@@ -29,6 +30,7 @@ pub mod image;
 pub mod ledger;
 pub mod metrics;
 pub mod names;
+pub mod registry;
 pub mod rollout_settings;
 pub mod scale;
 pub mod spec;

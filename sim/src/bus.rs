@@ -1,7 +1,7 @@
 //! EventBridge's default bus: rules match events by pattern or ring by schedule, and
 //! their targets, functions, get them later: asynchronously, at least once, in no order.
 //!
-//! Other targets than functions are accepted and get nothing.
+//! Another account's default bus is a target, too ([`forward`]). Other targets are accepted and get nothing.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -16,12 +16,14 @@ use crate::time::Time;
 use crate::world::{self, World};
 
 mod delivery;
+mod forward;
 pub mod pattern;
 mod put_events;
 mod rules;
 mod wildcard;
 
 pub use delivery::{Chaos, Delivery, DeliveryFaults};
+pub(crate) use forward::permit;
 pub use rules::Rule;
 
 /// How many events the log keeps.
@@ -31,6 +33,9 @@ const KEPT: usize = 20_000;
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Bus {
     rules: BTreeMap<String, Rule>,
+    /// Who else may put events, by the statements' ids.
+    #[serde(default)] // a state from before there were policies
+    policy: BTreeMap<String, Value>,
     /// Under way to a target, by number.
     under_way: BTreeMap<u64, UnderWay>,
     /// Every event that came onto the bus, oldest first: for explanations and tests.
@@ -254,11 +259,14 @@ fn ticks(world: &mut World, rule: &str) {
 fn deliver(world: &mut World, under_way: &UnderWay) {
     let rule = world.bus.rules.get(&under_way.rule);
     let Some(target) = rule.and_then(|rule| rule.targets.get(&under_way.target)).cloned() else { return };
+    if target.arn.contains(":event-bus/") {
+        return forward::forward(world, under_way, &target);
+    }
     let Some((_, function)) = target.arn.split_once(":function:") else { return };
     let payload = payload(&target, &under_way.event);
     if lambda::enqueue(world, function, payload).is_none() {
-        let queue = target.dead_letter_config.as_ref().map(|config| config.arn.clone());
-        undeliverable(world, under_way, &target.arn, queue);
+        let why = ("RESOURCE_NOT_FOUND", format!("The target {} does not exist.", target.arn));
+        undeliverable(world, under_way, &target, why);
     }
 }
 
@@ -272,13 +280,18 @@ fn payload(target: &rules::Target, event: &Event) -> Value {
     steps.fold(&event.0, |value, step| &value[step]).clone()
 }
 
-fn undeliverable(world: &mut World, under_way: &UnderWay, target: &str, queue: Option<String>) {
-    let Some(queue) = queue else { return };
+fn undeliverable(
+    world: &mut World,
+    under_way: &UnderWay,
+    target: &rules::Target,
+    (code, message): (&str, String),
+) {
+    let Some(queue) = target.dead_letter_config.as_ref().map(|config| config.arn.clone()) else { return };
     let attributes = [
         ("RULE_ARN", rules::arn(world, &under_way.rule)),
-        ("TARGET_ARN", target.to_owned()),
-        ("ERROR_CODE", "RESOURCE_NOT_FOUND".to_owned()),
-        ("ERROR_MESSAGE", format!("The target {target} does not exist.")),
+        ("TARGET_ARN", target.arn.clone()),
+        ("ERROR_CODE", code.to_owned()),
+        ("ERROR_MESSAGE", message),
     ];
     let attributes = attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let letter = DeadLetter { at: world.now, queue, body: under_way.event.0.clone(), attributes };

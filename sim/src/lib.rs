@@ -17,6 +17,7 @@
 //! | [`template`] | a SAM template, made in a world |
 //! | [`door`] | in process (for the SDK) and over TCP |
 
+mod accounts;
 pub mod autoscaling;
 pub mod behaviour;
 pub mod bus;

@@ -14,6 +14,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use crate::accounts::Accounts;
 use crate::autoscaling::AutoScaling;
 use crate::behaviour::Behaviour;
 use crate::bus::Bus;
@@ -68,6 +69,7 @@ impl Default for Config {
 pub struct World {
     /// What it was made with.
     pub config: Config,
+    pub(crate) accounts: Accounts,
     pub(crate) now: Time,
     pub(crate) rng: ChaCha8Rng,
     timers: BinaryHeap<std::cmp::Reverse<Timer>>,
@@ -167,6 +169,13 @@ pub enum Due {
     Ec2(ec2::Due),
     /// Auto Scaling's.
     AutoScaling(autoscaling::Due),
+    /// Another account's.
+    In {
+        /// Which.
+        account: String,
+        /// What is due there.
+        due: Box<Due>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -180,6 +189,7 @@ impl World {
     /// An empty account.
     pub fn new(config: Config) -> Self {
         Self {
+            accounts: Accounts::new(&config.account),
             now: config.start,
             rng: ChaCha8Rng::seed_from_u64(config.seed),
             timers: BinaryHeap::new(),
@@ -243,24 +253,36 @@ impl World {
             }
             let Some(std::cmp::Reverse(timer)) = self.timers.pop() else { break };
             self.now = self.now.max(timer.at);
-            match timer.due {
-                Due::Ecs(due) => ecs::due(self, due),
-                Due::Elb(due) => elb::due(self, due),
-                Due::Bus(due) => bus::due(self, due),
-                Due::Lambda(due) => lambda::due(self, due),
-                Due::CloudWatch(due) => cloudwatch::due(self, &due),
-                Due::Ecr(due) => ecr::due(self, &due),
-                Due::Load(due) => load::due(self, &due),
-                Due::Ec2(due) => ec2::due(self, &due),
-                Due::AutoScaling(due) => autoscaling::due(self, &due),
-            }
+            self.due(timer.due);
         }
         self.now = self.now.max(to);
+    }
+
+    fn due(&mut self, due: Due) {
+        match due {
+            Due::Ecs(due) => ecs::due(self, due),
+            Due::Elb(due) => elb::due(self, due),
+            Due::Bus(due) => bus::due(self, due),
+            Due::Lambda(due) => lambda::due(self, due),
+            Due::CloudWatch(due) => cloudwatch::due(self, &due),
+            Due::Ecr(due) => ecr::due(self, &due),
+            Due::Load(due) => load::due(self, &due),
+            Due::Ec2(due) => ec2::due(self, &due),
+            Due::AutoScaling(due) => autoscaling::due(self, &due),
+            Due::In { account, due } => {
+                // A state on disk has no other accounts: what was due there is gone with them.
+                let _: Option<()> = self.in_account(&account, |world| world.due(*due));
+            }
+        }
     }
 
     /// Sets a timer. Timers are not cancelled: what is due checks whether it still matters.
     pub(crate) fn at(&mut self, at: Time, due: Due) {
         self.sequence += 1;
+        let due = match self.visited() {
+            Some(account) => Due::In { account: account.to_owned(), due: Box::new(due) },
+            None => due,
+        };
         self.timers.push(std::cmp::Reverse(Timer { at, sequence: self.sequence, due }));
     }
 
@@ -296,7 +318,7 @@ impl World {
 fn dispatch(world: &mut World, call: &Call) -> Reply {
     match call.service {
         ServiceId::Ecs => ecs::handle(world, &call.operation, &call.input),
-        ServiceId::Ecr => ecr::handle(world, &call.operation, &call.input),
+        ServiceId::Ecr => ecr::serve(world, call),
         ServiceId::ElasticLoadBalancing => elb::handle(world, &call.operation, &call.input),
         ServiceId::Ssm => ssm::handle(world, &call.operation, &call.input),
         ServiceId::Events => bus::handle(world, &call.operation, &call.input),

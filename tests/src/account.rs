@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use windlass_shared::id::RepositoryName;
 use windlass_sim::call::{Call, Caller};
 use windlass_sim::ecs::{InstanceSpec, add_instance};
 use windlass_sim::elb::VPC_ID;
@@ -100,7 +101,7 @@ pub fn listener(world: &mut World) -> String {
 pub struct ByHand {
     /// Its name, its family's and its target group's.
     pub name: String,
-    /// The image's repository.
+    /// The image's repository; another account's with its registry.
     pub repository: String,
     /// The image's tag in the first revision.
     pub tag: String,
@@ -163,7 +164,10 @@ pub fn service(world: &mut World, listener: &str, what: &ByHand) {
 
 /// Registers a revision that runs `<repository>:<tag>`; its ARN.
 pub fn register(world: &mut World, what: &ByHand, tag: &str) -> String {
-    let image = format!("{}/{}:{tag}", world.config.registry, what.repository);
+    let image = match RepositoryName::new(&what.repository).registry() {
+        Some(_) => format!("{}:{tag}", what.repository),
+        None => format!("{}/{}:{tag}", world.config.registry, what.repository),
+    };
     let mut containers = vec![json!({
         "name": "web", "image": image, "cpu": 64, "memory": 128, "essential": true,
         "portMappings": [{"containerPort": 80}]})];

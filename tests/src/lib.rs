@@ -21,6 +21,7 @@
 //! | [`people`] | what people do: push, apply a spec, hold, release |
 //! | [`gates`] | what stands before rollouts: alarms, stops |
 //! | [`grants`] | which grants of the roles a test used |
+//! | [`registry`] | a second account that holds images |
 //! | [`looks`] | what came of it: rows, history, revisions, what is live |
 //! | [`traffic`] | requests through the load balancer, counted |
 //! | [`verify`] | a service that ECS rolls out in stages, with the verify function as its hook |
@@ -37,6 +38,7 @@ pub mod gates;
 pub mod grants;
 pub mod looks;
 pub mod people;
+pub mod registry;
 pub mod routes;
 pub mod stage;
 pub mod traffic;

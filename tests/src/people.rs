@@ -1,13 +1,14 @@
 //! What people and their tools do.
 
 use serde_json::{Value, json};
-use windlass_shared::id::{Actor, ImageDigest, ServiceKey};
+use windlass_shared::id::{Actor, ImageDigest, RepositoryName, ServiceKey};
 use windlass_shared::ledger::{Answer, Hold, Order, RollbackOrder, RollbackTo};
-use windlass_sim::ServiceId;
 use windlass_sim::ecr::{PushSpec, ensure_repository, push_image};
+use windlass_sim::{ServiceId, World};
 
 use crate::account::by_hand;
 use crate::function::timestamp;
+use crate::registry;
 use crate::stage::Stage;
 
 /// An image that works; `content` tells it from others.
@@ -27,11 +28,17 @@ pub fn labelled(content: &str, labels: &[(&str, &str)]) -> PushSpec {
 }
 
 impl Stage {
-    /// Pushes an image under a tag; its digest (an index's where it is one).
+    /// Pushes an image under a tag, into the registry account's repository where it is called with its
+    /// registry; its digest (an index's where it is one).
     pub fn push(&self, repository: &str, tag: &str, image: &PushSpec) -> ImageDigest {
-        let digest = self.door.with(|world| {
-            ensure_repository(world, repository);
-            push_image(world, repository, &[tag], image)
+        let name = RepositoryName::new(repository);
+        let push = |world: &mut World| {
+            ensure_repository(world, name.name());
+            push_image(world, name.name(), &[tag], image)
+        };
+        let digest = self.door.with(|world| match name.registry() {
+            Some(_) => registry::there(world, push),
+            None => push(world),
         });
         let digest = digest.unwrap_or_else(|error| panic!("pushing {repository}:{tag}: {error}"));
         digest.parse().unwrap_or_else(|error| panic!("{error}"))

@@ -21,7 +21,8 @@ pub(super) async fn start(
     let sent = clients
         .ecr
         .start_image_scan()
-        .repository_name(repository.as_str())
+        .repository_name(repository.name())
+        .set_registry_id(repository.registry_id())
         .image_id(ImageIdentifier::builder().image_digest(digest.as_str()).build())
         .send()
         .await;

@@ -98,7 +98,8 @@ impl Reader {
         let sent = self
             .ecr
             .batch_get_image()
-            .repository_name(self.repository.as_str())
+            .repository_name(self.repository.name())
+            .set_registry_id(self.repository.registry_id())
             .image_ids(ImageIdentifier::builder().image_digest(digest).build())
             .set_accepted_media_types(Some(media::pulled().map(str::to_owned).collect()))
             .send()
@@ -123,7 +124,8 @@ impl Reader {
         let sent = self
             .ecr
             .get_download_url_for_layer()
-            .repository_name(self.repository.as_str())
+            .repository_name(self.repository.name())
+            .set_registry_id(self.repository.registry_id())
             .layer_digest(digest)
             .send()
             .await;

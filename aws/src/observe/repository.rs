@@ -53,7 +53,8 @@ async fn tagged(
 ) -> Result<Vec<ImageFact>, Failure> {
     let sent = ecr
         .describe_images()
-        .repository_name(repository.as_str())
+        .repository_name(repository.name())
+        .set_registry_id(repository.registry_id())
         .image_ids(ImageIdentifier::builder().image_tag(tag.as_str()).build())
         .send()
         .await;
@@ -71,7 +72,8 @@ async fn all_tagged(
 ) -> Result<Vec<ImageFact>, Failure> {
     let mut pages = ecr
         .describe_images()
-        .repository_name(repository.as_str())
+        .repository_name(repository.name())
+        .set_registry_id(repository.registry_id())
         .filter(DescribeImagesFilter::builder().tag_status(TagStatus::Tagged).build())
         .into_paginator()
         .page_size(PAGE)
@@ -96,8 +98,12 @@ fn image(detail: &ImageDetail) -> Option<ImageFact> {
     })
 }
 
-/// The repository itself: its URI is what image references begin with.
+/// The repository itself: its URI is what image references begin with. Another account's says it by its
+/// name already, and need not allow one call more.
 pub(crate) async fn repository(ecr: &aws_sdk_ecr::Client, name: &RepositoryName) -> Fact<RepositoryFacts> {
+    if name.registry().is_some() {
+        return Fact::Known(RepositoryFacts { name: name.clone(), uri: name.to_string() });
+    }
     let sent = ecr.describe_repositories().repository_names(name.as_str()).send().await;
     let found = sent.map_err(|error| Failure::new("ecr:DescribeRepositories", &error)).map(|described| {
         let uri = described.repositories().first()?.repository_uri()?;

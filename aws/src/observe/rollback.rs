@@ -8,6 +8,7 @@ use windlass_shared::deploy::rollback::{self, Target};
 use windlass_shared::facts::{Fact, FailureKind, RecordedRevision, RollbackFacts};
 use windlass_shared::id::{ImageDigest, RepositoryName, TaskDefinitionArn};
 use windlass_shared::ledger::Settled;
+use windlass_shared::registry::Home;
 
 use super::convert::fact;
 use crate::error::Failure;
@@ -21,6 +22,7 @@ const BATCH: usize = 100;
 pub(super) async fn look(
     clients: &Clients,
     repository: &RepositoryName,
+    home: &Home,
     target: &Target,
     candidates: &[Settled],
 ) -> RollbackFacts {
@@ -28,9 +30,8 @@ pub(super) async fn look(
         Some(arn) => revision(clients, arn).await,
         None => Fact::NotAsked,
     };
-    let named = revision
-        .known()
-        .and_then(|revision| rollback::pinned_digest(&revision.definition, repository.as_str()));
+    let named =
+        revision.known().and_then(|revision| rollback::pinned_digest(&revision.definition, repository, home));
     let asked: BTreeSet<ImageDigest> = candidates
         .iter()
         .map(|settled| settled.digest.clone())
@@ -62,7 +63,8 @@ async fn there(
     let ids = ids.map(|digest| ImageIdentifier::builder().image_digest(digest.as_str()).build());
     let sent = ecr
         .batch_get_image()
-        .repository_name(repository.as_str())
+        .repository_name(repository.name())
+        .set_registry_id(repository.registry_id())
         .set_image_ids(Some(ids.collect()))
         .send()
         .await;

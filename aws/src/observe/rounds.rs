@@ -189,7 +189,7 @@ impl Reader<'_> {
             self.stopped(facts.service.known()),
             alarms,
             self.under_way(facts.service.known()),
-            self.rollback(facts.service.known(), wanted),
+            self.rollback(facts.service.known(), wanted, settings),
             self.canary(wanted),
             self.revisions(service.as_ref()),
         );
@@ -526,6 +526,7 @@ impl Reader<'_> {
         &self,
         service: Option<&LiveService>,
         wanted: Option<&Wanted>,
+        settings: &Settings,
     ) -> (Fact<RollbackFacts>, BTreeMap<ImageDigest, Fact<ImageContent>>) {
         let now = self.observer.now();
         let runs = service.map(|service| &service.task_definition);
@@ -533,10 +534,10 @@ impl Reader<'_> {
             return (Fact::NotAsked, BTreeMap::new());
         };
         let (clients, repository) = (self.observer.clients(), &wanted.spec.image.repository);
-        let candidates = rollback::of_row(self.row, now);
-        let facts = super::rollback::look(clients, repository, &target, &candidates).await;
+        let (candidates, home) = (rollback::of_row(self.row, now), settings.home());
+        let facts = super::rollback::look(clients, repository, &home, &target, &candidates).await;
         let revision = facts.revision.known().map(|revision| &revision.definition);
-        let named = revision.and_then(|revision| rollback::pinned_digest(revision, repository.as_str()));
+        let named = revision.and_then(|revision| rollback::pinned_digest(revision, repository, &home));
         let digests: BTreeSet<ImageDigest> = target.digest().cloned().into_iter().chain(named).collect();
         let inspected = self.inspect(&ImageQuery::all(repository), digests, Depth::Platforms).await;
         (Fact::Known(facts), inspected)

@@ -34,7 +34,8 @@ async fn describe(
 ) -> Result<ScanFacts, Failure> {
     let sent = ecr
         .describe_image_scan_findings()
-        .repository_name(repository.as_str())
+        .repository_name(repository.name())
+        .set_registry_id(repository.registry_id())
         .image_id(ImageIdentifier::builder().image_digest(digest.as_str()).build())
         .max_results(1)
         .send()

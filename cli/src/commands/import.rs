@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use windlass_aws::observe;
 use windlass_shared::id::ServiceKey;
+use windlass_shared::registry::Home;
 use windlass_shared::spec::import::{Container, FILLED_IN, import};
 
 use crate::account::Account;
@@ -26,7 +27,7 @@ pub(super) async fn live(
     let key = account.key(service)?;
     let running =
         observe::running(&account.clients.ecs, &key).await.with_context(|| format!("looking at {key}"))?;
-    let Some((_, definition)) = running else {
+    let Some((running, definition)) = running else {
         return Err(anyhow!("{key}: ECS has no such service"))
             .hint("`aws ecs list-services --cluster CLUSTER` has their names");
     };
@@ -35,17 +36,30 @@ pub(super) async fn live(
         .into_iter()
         .filter_map(|(name, image)| Some(Container { name: name.to_string(), image: image?.to_owned() }))
         .collect();
-    print(&key, &containers, container, output)
+    print(&key, &containers, container, home(running.arn.as_str()).as_ref(), output)
+}
+
+/// Where a service is: its ARN says it.
+fn home(service_arn: &str) -> Option<Home> {
+    let mut parts = service_arn.split(':').skip(3);
+    let (region, account) = (parts.next()?, parts.next()?);
+    Some(Home { account: Some(account.into()), region: region.into() })
 }
 
 /// Of an ecspresso configuration.
 pub(super) fn ecspresso(path: &Path, container: Option<&str>, output: Output) -> Result<Exit> {
     let (key, containers) = read(path)?;
-    print(&key, &containers, container, output)
+    print(&key, &containers, container, None, output)
 }
 
-fn print(key: &ServiceKey, containers: &[Container], only: Option<&str>, output: Output) -> Result<Exit> {
-    let yaml = import(key, containers, only)?;
+fn print(
+    key: &ServiceKey,
+    containers: &[Container],
+    only: Option<&str>,
+    home: Option<&Home>,
+    output: Output,
+) -> Result<Exit> {
+    let yaml = import(key, containers, only, home)?;
     output.data(&json!({"service": key.to_string(), "spec": yaml}), || yaml.trim_end().to_owned())?;
     Ok(Exit::Ok)
 }
@@ -138,7 +152,7 @@ mod tests {
         let files = written(&[("ecspresso.yml", config), ("ecs-task-def.json", TASK)]);
         let (key, containers) = read(&files.path().join("ecspresso.yml")).map_err(|it| it.error).unwrap();
         assert_eq!(key, ServiceKey::new("main", "shop"));
-        let yaml = import(&key, &containers, None).unwrap();
+        let yaml = import(&key, &containers, None, None).unwrap();
         insta::assert_snapshot!(yaml, @"
         cluster: main
         service: shop

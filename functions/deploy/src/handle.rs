@@ -60,7 +60,8 @@ pub async fn handle(app: &App, payload: &[u8], invocation: &Invocation) -> Resul
     let unknown = incoming.unknown_parts().len();
     let cause = incoming.describe();
     tracing::info!(event = %cause, unknown_parts = unknown, "read an event");
-    let doorbells = event::doorbells(&incoming);
+    let doorbells = event::doorbells_at(&incoming, &app.stack.settings.home());
+    let cause = told(cause, &doorbells);
     let is_sweep = doorbells == Rings::Sweep;
     let tasks = match doorbells {
         Rings::Nothing(silence) => {
@@ -85,6 +86,15 @@ pub async fn handle(app: &App, payload: &[u8], invocation: &Invocation) -> Resul
     run(app, tasks, invocation, &cause, is_sweep).await
 }
 
+/// The cause, with whose repository it is where that is another account's.
+fn told(cause: String, rings: &Rings) -> String {
+    let registry = match rings {
+        Rings::Repository { repository, .. } => repository.registry(),
+        _ => None,
+    };
+    registry.map(|registry| format!("{cause}, {registry}")).unwrap_or(cause)
+}
+
 /// The services that follow the repository; where none does, the one that its labels ask for.
 async fn of_repository(
     app: &App,
@@ -94,12 +104,19 @@ async fn of_repository(
     cause: &str,
 ) -> Result<Vec<Task>, HandleError> {
     let hints = Hints { repository: Some(repository.clone()), digest: digest.clone(), tag };
-    let followers = app.observer.prefetch(&hints, app.ledger.index_query(&repository)).await;
+    // Of another account all pushes may be forwarded: what nobody follows is not looked into.
+    let is_foreign = repository.registry().is_some();
+    let early = if is_foreign { Hints::default() } else { hints.clone() };
+    let followers = app.observer.prefetch(&early, app.ledger.index_query(&repository)).await;
     let followers =
         followers.map_err(|source| HandleError::Index { repository: repository.clone(), source })?;
     let task = |key| Task { key, cause: cause.to_owned(), hints: hints.clone(), ring: Ring::Always };
     if !followers.is_empty() {
         return Ok(followers.into_iter().map(task).collect());
+    }
+    if is_foreign {
+        tracing::info!(%repository, "nobody follows this repository of another account");
+        return Ok(Vec::new());
     }
     let labelled = sweep::labelled(app, &repository, digest.as_ref())
         .await

@@ -286,6 +286,7 @@ fn leaves_open(note: &Note) -> bool {
         | Note::OtherController { .. }
         | Note::NotCreatable { .. }
         | Note::RepositoryMissing { .. }
+        | Note::OtherRegion { .. }
         | Note::WrongArchitecture { .. }
         | Note::ImageGone { .. }
         | Note::WouldDowngrade { .. }

@@ -27,7 +27,7 @@ pub use self::scan::ScanNote;
 pub use self::strategy::StrategyNote;
 use crate::facts::Unreadable;
 use crate::id::{
-    Actor, ClusterName, DeploymentId, ImageDigest, ImageTag, RepositoryName, RuleArn, ServiceKey,
+    Actor, ClusterName, DeploymentId, ImageDigest, ImageTag, Region, RepositoryName, RuleArn, ServiceKey,
     TaskDefinitionArn, Timestamp,
 };
 
@@ -81,6 +81,15 @@ pub enum Note {
     RepositoryMissing {
         /// Its name.
         repository: RepositoryName,
+    },
+    /// The repository is in another Region than the stack.
+    OtherRegion {
+        /// The repository, with its registry.
+        repository: RepositoryName,
+        /// Where it is.
+        found: Region,
+        /// Where the stack is.
+        stack: Region,
     },
     /// The repository has no image that the policy wants.
     NoImage {
@@ -240,6 +249,7 @@ impl Note {
             | Self::OtherController { .. }
             | Self::NotCreatable { .. }
             | Self::RepositoryMissing { .. }
+            | Self::OtherRegion { .. }
             | Self::WrongArchitecture { .. }
             | Self::ImageGone { .. }
             | Self::WouldDowngrade { .. }
@@ -297,6 +307,11 @@ impl fmt::Display for Note {
             Self::RepositoryMissing { repository } => {
                 write!(f, "refused: repository {repository} does not exist; create it, or correct the spec")
             }
+            Self::OtherRegion { repository, found, stack } => write!(
+                f,
+                "refused: repository {repository} is in {found}, and this stack reads registries of {stack} alone; let ECR \
+                 replicate it into {stack} and name that one, or deploy a stack in {found}"
+            ),
             Self::NoImage { repository, policy, passed_over } => {
                 write!(f, "waiting: no image of {repository} matches {policy}")?;
                 if passed_over.is_empty() { Ok(()) } else { write!(f, " (passed over: {})", passed_over.join(", ")) }

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::wanted::Wanted;
 use crate::facts::ImageFact;
-use crate::id::{ImageDigest, TaskDefinitionArn, Timestamp};
+use crate::id::{ImageDigest, RepositoryName, TaskDefinitionArn, Timestamp};
 use crate::image::select;
 use crate::ledger::{Pin, Quarantine, RollbackTo, ServiceRow, ServiceState, Settled, in_force};
+use crate::registry::Home;
 use crate::spec::ServiceSpec;
 use crate::task_definition::TaskDefinition;
 
@@ -147,13 +148,14 @@ pub fn pin_ended(
 }
 
 /// The image of this repository that a revision is pinned to.
-pub fn pinned_digest(revision: &TaskDefinition, repository: &str) -> Option<ImageDigest> {
+pub fn pinned_digest(
+    revision: &TaskDefinition,
+    repository: &RepositoryName,
+    home: &Home,
+) -> Option<ImageDigest> {
     let images = revision.images();
     let mut pinned = images.iter().filter_map(|(_, image)| image.as_ref()?.split_once('@'));
-    let (_, digest) = pinned.find(|(name, _)| {
-        let name = name.split_once(':').filter(|(_, tag)| !tag.contains('/')).map_or(*name, |(name, _)| name);
-        name == repository || name.ends_with(&format!("/{repository}"))
-    })?;
+    let (_, digest) = pinned.find(|(name, _)| home.before(name, repository).is_some())?;
     digest.parse().ok()
 }
 

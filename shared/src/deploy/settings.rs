@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{Actor, ListenerArn, Region};
+use crate::id::{AccountId, Actor, ListenerArn, Region};
+use crate::registry::Home;
 use crate::spec::GuardRails;
 
 /// The stack's settings, read by the binaries from their environment.
@@ -10,6 +11,9 @@ use crate::spec::GuardRails;
 pub struct Settings {
     /// The Region that the stack is in.
     pub region: Region,
+    /// Its account; `None` where nobody said.
+    #[serde(default)]
+    pub account: Option<AccountId>,
     /// The listener of routes that name none.
     pub listener: Option<ListenerArn>,
     /// The role in which ECS moves requests between target groups.
@@ -23,6 +27,13 @@ pub struct Settings {
     pub revisions: Revisions,
     /// Who acts: the function, or a person at the CLI.
     pub actor: Actor,
+}
+
+impl Settings {
+    /// Where the stack is.
+    pub fn home(&self) -> Home {
+        Home { account: self.account.clone(), region: self.region.clone() }
+    }
 }
 
 /// What the stack lets its function do with revisions that nothing needs.

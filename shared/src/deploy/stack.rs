@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::settings::{Revisions, Settings, VerifyHook};
-use crate::id::{Actor, ClusterName, ListenerArn, Region};
+use crate::id::{AccountId, Actor, ClusterName, ListenerArn, Region};
 use crate::scale;
 use crate::spec::GuardRails;
 
@@ -85,6 +85,7 @@ impl Stack {
             timeout: Duration::from_secs(u64::from(number("WINDLASS_TIMEOUT_SECS", 60)?)),
             settings: Settings {
                 region,
+                account: text("WINDLASS_ACCOUNT").map(AccountId::new),
                 listener: text("WINDLASS_LISTENER_ARN").map(ListenerArn::new),
                 infrastructure_role: text("WINDLASS_INFRASTRUCTURE_ROLE_ARN"),
                 verify: text("WINDLASS_VERIFY_FUNCTION_ARN")

@@ -21,7 +21,7 @@ pub fn wanted(facts: &ServiceFacts, settings: &Settings) -> Result<Wanted, Box<N
         default_cluster: &facts.key.cluster,
     });
     match spec::resolve(&facts.key, &facts.parameter, &facts.service, labelled) {
-        Ok(Some(wanted)) => Ok(wanted),
+        Ok(Some(wanted)) => here(wanted, settings),
         Ok(None) => Err(Box::new(nobody(facts, newest))),
         Err(Unresolved::Unreadable(what)) => Err(Box::new(Note::Unreadable { what })),
         Err(Unresolved::Labels(refusal)) => {
@@ -31,6 +31,19 @@ pub fn wanted(facts: &ServiceFacts, settings: &Settings) -> Result<Wanted, Box<N
             refused @ (Unresolved::Parameter { .. } | Unresolved::Misplaced { .. } | Unresolved::Tag { .. }),
         ) => Err(Box::new(Note::SpecRefused { reason: refused.to_string() })),
     }
+}
+
+/// The repository by the one name that it has here, if it is one that this stack can read.
+fn here(mut wanted: Wanted, settings: &Settings) -> Result<Wanted, Box<Note>> {
+    let repository = settings.home().call(&wanted.spec.image.repository);
+    if let Some(registry) = repository.registry()
+        && registry.region != settings.region
+    {
+        let (found, stack) = (registry.region, settings.region.clone());
+        return Err(Box::new(Note::OtherRegion { repository, found, stack }));
+    }
+    wanted.spec.image.repository = repository;
+    Ok(wanted)
 }
 
 /// Nobody wants anything of it; unless the labels that might could not be read.

@@ -29,6 +29,13 @@ impl Incoming {
                 after(" from ", it.source_region.as_ref()),
                 it.result
             ),
+            Event::EcrPullThroughCache(it) => format!(
+                "pull of {} through the cache{} ended in {}{}",
+                image(&it.repository, it.tag.as_ref(), it.digest.as_ref()),
+                after(" of ", it.upstream_registry_url.as_ref()),
+                it.status,
+                after(": ", it.failure_reason.as_ref().or(it.failure_code.as_ref()))
+            ),
             Event::InspectorScan(it) => match &it.repository {
                 Some(name) => format!(
                     "enhanced scan of {} ended in {}",

@@ -37,6 +37,13 @@ words! {
         /// Not, in replications.
         Failed = "FAILED",
     }
+    /// How a pull through the cache ended.
+    SyncStatus {
+        /// The image is in the cache.
+        Success = "SUCCESS",
+        /// It is not.
+        Failure = "FAILURE",
+    }
     /// How a scan ended.
     ScanStatus {
         /// Basic scanning is done.
@@ -208,6 +215,40 @@ pub struct Replication {
     /// Where it came from.
     #[serde(default)]
     pub source_region: Option<String>,
+}
+
+/// `ECR Pull Through Cache Action`: a pull had ECR ask the upstream registry. The user guide's sample
+/// has every field but those of failures, which the CDK's typed patterns list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PullThroughCache {
+    /// How it ended.
+    #[serde(rename = "sync-status")]
+    pub status: SyncStatus,
+    /// The repository of the cache, with its prefix.
+    #[serde(rename = "repository-name", deserialize_with = "edge::named")]
+    pub repository: RepositoryName,
+    /// The manifest's digest.
+    #[serde(rename = "image-digest", default)]
+    pub digest: Option<EventDigest>,
+    /// The tag that was pulled; none where it was pulled by its digest.
+    #[serde(rename = "image-tag", default, deserialize_with = "edge::blank_is_none")]
+    pub tag: Option<ImageTag>,
+    /// `public.ecr.aws`, `registry-1.docker.io`.
+    #[serde(default)]
+    pub upstream_registry_url: Option<String>,
+    /// The rule's prefix.
+    #[serde(default)]
+    pub ecr_repository_prefix: Option<String>,
+    /// The rule's version.
+    #[serde(default)]
+    pub rule_version: Option<String>,
+    /// Why it failed, in one word.
+    #[serde(default)]
+    pub failure_code: Option<String>,
+    /// Why it failed, in AWS's words.
+    #[serde(default)]
+    pub failure_reason: Option<String>,
 }
 
 /// `ECR Image Scan`: basic scanning.

@@ -45,8 +45,8 @@ pub use cloudwatch::{
 };
 pub use ec2::{InstanceAction, Rebalance, SpotWarning};
 pub use ecr::{
-    ActionResult, EventDigest, ImageAction, ImageActionKind, ImageScan, InspectorScan, Replication,
-    ScanStatus,
+    ActionResult, EventDigest, ImageAction, ImageActionKind, ImageScan, InspectorScan, PullThroughCache,
+    Replication, ScanStatus, SyncStatus,
 };
 pub use ecs::{
     Attribute, ContainerInstance, ContainerInstanceStatus, Deployment, DeploymentEvent, Hook, HookEvent,
@@ -58,7 +58,7 @@ pub use lifecycle_hook::{ExecutionDetails, HookReply, HookStatus, LifecycleHook}
 pub use malformed::{Malformed, Problem};
 pub use own::{ClusterDoorbell, Doorbell};
 pub use read::read;
-pub use rings::{Function, Rings, Silence, doorbells};
+pub use rings::{Function, Rings, Silence, doorbells, doorbells_at};
 pub use ssm::{PARAMETER_PREFIX, ParameterChange, ParameterOperation};
 pub use unknown::UnknownPart;
 
@@ -90,6 +90,8 @@ pub enum Event {
     EcrScan(ImageScan),
     /// `ECR Replication Action`.
     EcrReplication(Replication),
+    /// `ECR Pull Through Cache Action`.
+    EcrPullThroughCache(PullThroughCache),
     /// `Inspector2 Scan`: enhanced scanning.
     InspectorScan(InspectorScan),
     /// `ECS Deployment State Change`.

@@ -92,6 +92,7 @@ fn from_event_bridge(bytes: &[u8], source: &str, detail_type: &str) -> Result<In
         ("aws.ecr", "ECR Referrer Action") => typed(bytes, Event::EcrReferrerAction),
         ("aws.ecr", "ECR Image Scan") => typed(bytes, Event::EcrScan),
         ("aws.ecr", "ECR Replication Action") => typed(bytes, Event::EcrReplication),
+        ("aws.ecr", "ECR Pull Through Cache Action") => typed(bytes, Event::EcrPullThroughCache),
         ("aws.inspector2", "Inspector2 Scan") => typed(bytes, Event::InspectorScan),
         ("aws.ecs", "ECS Deployment State Change") => typed(bytes, Event::EcsDeployment),
         ("aws.ecs", "ECS Service Action") => boxed(bytes, Event::EcsServiceAction),

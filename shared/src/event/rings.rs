@@ -6,11 +6,12 @@
 
 use serde::Serialize;
 
-use super::ecr::{ActionResult, EventDigest, ImageActionKind};
+use super::ecr::{ActionResult, EventDigest, ImageActionKind, SyncStatus};
 use super::ecs::{DeploymentEvent, HookEvent, TaskStatus};
 use super::ssm::{PARAMETER_PREFIX, ParameterChange, ParameterOperation};
 use super::{Event, Incoming};
 use crate::id::{ClusterName, ImageDigest, ImageTag, RepositoryName, ServiceKey};
+use crate::registry::{Home, Registry};
 
 /// Where the deploy function is asked to look.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -61,6 +62,9 @@ pub enum Silence {
     /// Inspector also scans instances and functions.
     #[error("the scan was not one of an image")]
     NoRepository,
+    /// A push of another Region that was forwarded here.
+    #[error("{0} is in another Region, and this stack reads registries of its own alone")]
+    OtherRegion(RepositoryName),
     /// No service in it.
     #[error("it names no service: the first of `resources` is not an ARN with cluster and name")]
     NoService,
@@ -115,6 +119,31 @@ pub fn doorbells(incoming: &Incoming) -> Rings {
     rings(incoming).unwrap_or_else(Rings::Nothing)
 }
 
+/// The same for a stack: another account's bus may have forwarded the event, and then the repository
+/// is called with its registry, so that nobody who follows the own one of that name is rung.
+pub fn doorbells_at(incoming: &Incoming, home: &Home) -> Rings {
+    let rings = doorbells(incoming);
+    let (Rings::Repository { repository, digest, tag }, Some(registry)) = (&rings, happened_in(incoming))
+    else {
+        return rings;
+    };
+    if home.account.is_none() || home.owns(&registry) {
+        return rings;
+    }
+    let repository = registry.repository(repository.as_str());
+    if registry.region != home.region {
+        return Rings::Nothing(Silence::OtherRegion(repository));
+    }
+    Rings::Repository { repository, digest: digest.clone(), tag: tag.clone() }
+}
+
+/// The registry that an event of ECR or of Inspector tells of: its envelope stays what it was on the
+/// way through other buses.
+fn happened_in(incoming: &Incoming) -> Option<Registry> {
+    let envelope = incoming.envelope.as_ref()?;
+    Some(Registry { account: envelope.account.clone()?, region: envelope.region.clone()? })
+}
+
 fn rings(incoming: &Incoming) -> Result<Rings, Silence> {
     match &incoming.event {
         Event::EcrImageAction(push) => {
@@ -124,6 +153,10 @@ fn rings(incoming: &Incoming) -> Result<Rings, Silence> {
         Event::EcrReferrerAction(_) => Err(Silence::Referrer),
         Event::EcrReplication(copy) => match &copy.result {
             ActionResult::Success => Ok(repository(&copy.repository, copy.digest.as_ref(), copy.tag.clone())),
+            other => Err(Silence::Failed(other.to_string())),
+        },
+        Event::EcrPullThroughCache(pull) => match &pull.status {
+            SyncStatus::Success => Ok(repository(&pull.repository, pull.digest.as_ref(), pull.tag.clone())),
             other => Err(Silence::Failed(other.to_string())),
         },
         // A failed scan is news for whoever waits for it. None brings an image, so that nothing

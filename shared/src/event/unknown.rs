@@ -55,6 +55,7 @@ fn words_of(event: &Event) -> Vec<(&'static str, &dyn Word)> {
             vec![("detail.action-type", &it.action), ("detail.result", &it.result)]
         }
         Event::EcrReplication(it) => vec![("detail.action-type", &it.action), ("detail.result", &it.result)],
+        Event::EcrPullThroughCache(it) => vec![("detail.sync-status", &it.status)],
         Event::EcrScan(it) => vec![("detail.scan-status", &it.status)],
         Event::InspectorScan(it) => vec![("detail.scan-status", &it.status)],
         Event::EcsDeployment(it) => vec![("detail.eventName", &it.name), ("detail.eventType", &it.severity)],

@@ -11,6 +11,7 @@ use super::{
     ImageSpec, Network, NetworkMode, PreDeploySpec, RolloutSpec, RouteSpec, ScalingSpec, ServiceSpec,
     Strategy, TaskSpec, VerifySpec,
 };
+use crate::registry::Registry;
 use crate::rollout_settings::Bounds;
 
 /// CloudWatch's limit of an alarm's name (`PutMetricAlarm`).
@@ -144,10 +145,19 @@ fn check_image(image: &ImageSpec, checks: &mut Checks) {
 }
 
 /// ECR's rule (`CreateRepository`): 2 to 256 characters, lower-case words joined by `.`, `_`
-/// or `-`, in parts joined by `/`.
+/// or `-`, in parts joined by `/`. A registry of ECR may stand before it.
 pub(super) fn check_repository(name: &str) -> Result<(), String> {
-    if name.contains(':') || name.contains(".amazonaws.com") {
-        return Err("wants the repository's name alone: no registry host, no tag".into());
+    let name = match name.split_once('/') {
+        Some((host, name)) if Registry::of_host(host).is_some() => name,
+        _ => name,
+    };
+    if name.contains(':') || [".dkr.ecr", ".dkr-ecr", ".amazonaws.com"].iter().any(|part| name.contains(part))
+    {
+        return Err(
+            "wants the repository's name without a tag; before another account's its registry, as in \
+                    `111122223333.dkr.ecr.eu-central-1.amazonaws.com/shop`"
+                .into(),
+        );
     }
     let word =
         |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use crate::id::{RepositoryName, ServiceKey};
 use crate::image::reference::name_and_tag;
+use crate::registry::{Home, Registry};
 
 /// A container, and the image it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,9 +52,15 @@ pub enum NotImported {
     },
 }
 
-/// The spec, as YAML that says why it is so.
-pub fn import(key: &ServiceKey, containers: &[Container], only: Option<&str>) -> Result<String, NotImported> {
-    let tracked = tracked(key, containers, only)?;
+/// The spec, as YAML that says why it is so. `home` is where the service is: an image of another account keeps
+/// its registry. Where that is not known (a file), every image passes for the own registry's.
+pub fn import(
+    key: &ServiceKey,
+    containers: &[Container],
+    only: Option<&str>,
+    home: Option<&Home>,
+) -> Result<String, NotImported> {
+    let tracked = tracked(key, containers, only, home)?;
     let image = &tracked[0];
     let (policy, why) = policy(image.tag);
     let mut yaml = format!("cluster: {}\nservice: {}\nimage:\n", key.cluster, key.service);
@@ -76,6 +83,7 @@ fn tracked<'a>(
     key: &ServiceKey,
     containers: &'a [Container],
     only: Option<&str>,
+    home: Option<&Home>,
 ) -> Result<Vec<Tracked<'a>>, NotImported> {
     if let Some(name) = only
         && !containers.iter().any(|container| container.name == name)
@@ -84,7 +92,7 @@ fn tracked<'a>(
         return Err(NotImported::NoSuchContainer { of: key.clone(), name: name.to_owned(), there });
     }
     let chosen = containers.iter().filter(|container| only.is_none_or(|name| container.name == name));
-    let found: Vec<Tracked<'_>> = chosen.clone().filter_map(of_ecr).collect();
+    let found: Vec<Tracked<'_>> = chosen.clone().filter_map(|it| of_ecr(it, home)).collect();
     let Some(first) = found.first() else {
         let images = chosen.map(|container| container.image.clone()).collect();
         return Err(NotImported::NoRepository { of: key.clone(), images });
@@ -98,7 +106,7 @@ fn tracked<'a>(
 
 /// The container's image, where its registry is one that holds repositories of an account: ECR's, or
 /// one whose name a template fills in. `public.ecr.aws` and Docker Hub tell nobody of a push.
-fn of_ecr(container: &Container) -> Option<Tracked<'_>> {
+fn of_ecr<'c>(container: &'c Container, home: Option<&Home>) -> Option<Tracked<'c>> {
     let (name, tag) = name_and_tag(&container.image);
     let (registry, repository) = name.split_once('/')?;
     let is_private = registry.contains(".dkr.ecr.")
@@ -108,7 +116,10 @@ fn of_ecr(container: &Container) -> Option<Tracked<'_>> {
     if !is_private {
         return None;
     }
-    let repository = RepositoryName::new(repository);
+    let repository = match (Registry::of_host(registry), home) {
+        (Some(registry), Some(home)) => home.call(&registry.repository(repository)),
+        _ => RepositoryName::new(repository),
+    };
     Some(Tracked { container: &container.name, repository, tag })
 }
 
@@ -153,7 +164,7 @@ mod tests {
     const ECR: &str = "111122223333.dkr.ecr.eu-central-1.amazonaws.com";
 
     fn one(image: &str) -> Result<String, NotImported> {
-        import(&key(), &[Container { name: "web".into(), image: image.into() }], None)
+        import(&key(), &[Container { name: "web".into(), image: image.into() }], None, None)
     }
 
     fn policy_of(tag: &str) -> String {
@@ -199,21 +210,34 @@ mod tests {
         let containers =
             [("web", format!("{ECR}/shop:1.0.0")), ("proxy", "envoyproxy/envoy:v1.30".to_owned())];
         let containers = containers.map(|(name, image)| Container { name: name.into(), image });
-        assert!(import(&key(), &containers, None).unwrap().contains("repository: shop"));
+        assert!(import(&key(), &containers, None, None).unwrap().contains("repository: shop"));
     }
 
     #[test]
     fn two_repositories_want_a_word_and_get_one() {
         let containers = [("web", format!("{ECR}/shop:1")), ("worker", format!("{ECR}/jobs:1"))];
         let containers = containers.map(|(name, image)| Container { name: name.into(), image });
-        let refused = import(&key(), &containers, None).unwrap_err().to_string();
+        let refused = import(&key(), &containers, None, None).unwrap_err().to_string();
         assert!(refused.contains("web: shop, worker: jobs; name the container"), "{refused}");
-        let yaml = import(&key(), &containers, Some("worker")).unwrap();
+        let yaml = import(&key(), &containers, Some("worker"), None).unwrap();
         let spec = ServiceSpec::parse(&yaml).unwrap();
         assert_eq!(spec.image.repository.as_str(), "jobs");
         assert_eq!(spec.image.containers.len(), 1);
-        let refused = import(&key(), &containers, Some("wokrer")).unwrap_err().to_string();
+        let refused = import(&key(), &containers, Some("wokrer"), None).unwrap_err().to_string();
         assert!(refused.contains("no container is called wokrer; there are web, worker"), "{refused}");
+    }
+
+    #[test]
+    fn another_accounts_image_keeps_its_registry() {
+        let container = Container { name: "web".into(), image: format!("{ECR}/shop:1.0.0") };
+        for (account, repository) in
+            [("123456789012", format!("{ECR}/shop")), ("111122223333", "shop".to_owned())]
+        {
+            let home = Home { account: Some(account.into()), region: "eu-central-1".into() };
+            let yaml = import(&key(), std::slice::from_ref(&container), None, Some(&home)).unwrap();
+            let spec = ServiceSpec::parse(&yaml).unwrap_or_else(|error| panic!("{yaml}\n{error}"));
+            assert_eq!(spec.image.repository.as_str(), repository, "in {account}");
+        }
     }
 
     #[test]

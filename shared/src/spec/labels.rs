@@ -87,6 +87,12 @@ pub enum LabelProblem {
          `windlass apply` it"
     )]
     Disabled,
+    /// Another account's image: whoever pushes there was given no say here.
+    #[error(
+        "another account's images make no services by their labels: write a spec with `image.repository: {0}` and \
+         `windlass apply` it"
+    )]
+    OtherRegistry(RepositoryName),
     /// A label that means nothing.
     #[error("unknown label `{label}`: {}", did_you_mean(.nearest.as_deref()))]
     Unknown {
@@ -146,6 +152,10 @@ pub fn from_labels(
     }
     if !rails.enabled {
         return Err(LabelRefusal { repository: repository.clone(), reasons: vec![LabelProblem::Disabled] });
+    }
+    if repository.registry().is_some() {
+        let reasons = vec![LabelProblem::OtherRegistry(repository.clone())];
+        return Err(LabelRefusal { repository: repository.clone(), reasons });
     }
     let mut reader = Reader { ours, reasons: Vec::new() };
     reader.unknown();

@@ -39,6 +39,8 @@ pub(super) struct Target {
     pub(super) id: String,
     pub(super) arn: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) role_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) input: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) input_path: Option<String>,
@@ -230,6 +232,7 @@ struct PutTargets {
 const TARGETS: usize = 5;
 
 pub(super) fn put_targets(world: &mut World, input: &Value) -> Reply {
+    let is_visited = world.visited().is_some();
     let rule = named(world, input)?;
     let put: PutTargets = parse(input)?;
     let added = put.targets.iter().filter(|target| !rule.targets.contains_key(&target.id)).count();
@@ -239,7 +242,7 @@ pub(super) fn put_targets(world: &mut World, input: &Value) -> Reply {
     }
     let mut failed = Vec::new();
     for target in put.targets {
-        match refuses(&target) {
+        match refuses(&target, is_visited) {
             Some(reason) => failed.push(json!({
                 "TargetId": target.id, "ErrorCode": "ValidationException", "ErrorMessage": reason,
             })),
@@ -249,7 +252,16 @@ pub(super) fn put_targets(world: &mut World, input: &Value) -> Reply {
     Ok(json!({ "FailedEntryCount": failed.len(), "FailedEntries": failed }))
 }
 
-fn refuses(target: &Target) -> Option<String> {
+fn refuses(target: &Target, is_visited: bool) -> Option<String> {
+    let is_bus = target.arn.contains(":event-bus/");
+    if is_bus && target.role_arn.is_none() {
+        return Some("The embedded AWS forwards to a bus in a role only: give the target a RoleArn.".into());
+    }
+    if is_visited && !is_bus {
+        return Some(
+            "The embedded AWS has no functions in another account: only a bus can be a target.".into(),
+        );
+    }
     if target.input_transformer.is_some() {
         return Some("The embedded AWS has no input transformers.".into());
     }

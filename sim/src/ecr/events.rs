@@ -51,6 +51,48 @@ pub(super) fn deleted(world: &mut World, repository: &str, digest: &str, tags: &
     }
 }
 
+/// An image was replicated into this registry.
+pub(super) fn replicated(world: &mut World, repository: &str, digest: &str, tag: &str, from: &str) {
+    let region = world.config.region.clone();
+    let detail = json!({
+        "action-type": "REPLICATE",
+        "result": "SUCCESS",
+        "repository-name": repository,
+        "image-digest": digest,
+        "image-tag": tag,
+        "source-account": from,
+        "source-region": region,
+    });
+    of_repository(world, "ECR Replication Action", repository, detail);
+}
+
+/// A pull brought an image into a cache's repository.
+pub(super) fn cached(
+    world: &mut World,
+    repository: &str,
+    digest: &str,
+    tag: &str,
+    prefix: &str,
+    upstream: &str,
+) {
+    let detail = json!({
+        "rule-version": "1",
+        "sync-status": "SUCCESS",
+        "ecr-repository-prefix": prefix,
+        "repository-name": repository,
+        "upstream-registry-url": upstream,
+        "image-tag": tag,
+        "image-digest": digest,
+    });
+    of_repository(world, "ECR Pull Through Cache Action", repository, detail);
+}
+
+/// These two kinds name the repository by its ARN, too.
+fn of_repository(world: &mut World, kind: &str, repository: &str, detail: Value) {
+    let arn = world.arn("ecr", &format!("repository/{repository}"));
+    world.emit("aws.ecr", kind, &[arn], detail);
+}
+
 /// An image was archived or restored.
 pub(super) fn storage_class(
     world: &mut World,

@@ -11,10 +11,14 @@
 //! | `pull` | what ECS gets when a container starts |
 //! | `scan` | basic scans: findings by the image's labels |
 //! | `push` | real images for tests and the demo |
+//! | `policy` | repositories' policies, and calls into another account's registry |
+//! | `copy` | what a replication, or a pull through a cache, brings from another account |
 //! | `disk` | state to files and back |
 //!
-//! It does not replicate, sign or expire images by lifecycle policies.
+//! It does not replicate or pull through a cache by its own rules (a test says when), and does not sign or
+//! expire images by lifecycle policies.
 
+mod copy;
 mod disk;
 mod events;
 mod images;
@@ -22,6 +26,7 @@ mod input;
 mod layers;
 mod manifest;
 mod oci;
+mod policy;
 mod pull;
 mod push;
 mod repositories;
@@ -36,8 +41,10 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use copy::{pull_through_cache, replicate};
 pub(crate) use manifest::digest_of;
 pub use oci::http;
+pub(crate) use policy::serve;
 pub use pull::PulledImage;
 pub(crate) use pull::pull;
 pub use push::{PushSpec, ensure_repository, push_image};
@@ -107,7 +114,9 @@ pub(crate) fn handle(world: &mut World, operation: &str, input: &Value) -> Reply
         "ListTagsForResource" => repositories::list_tags(world, input),
         "TagResource" => repositories::tag(world, input),
         "UntagResource" => repositories::untag(world, input),
-        "GetRepositoryPolicy" => repositories::no_policy(world, input, "RepositoryPolicyNotFoundException"),
+        "GetRepositoryPolicy" => policy::get(world, input),
+        "SetRepositoryPolicy" => policy::set(world, input),
+        "DeleteRepositoryPolicy" => policy::delete(world, input),
         "GetLifecyclePolicy" => repositories::no_policy(world, input, "LifecyclePolicyNotFoundException"),
         "GetAuthorizationToken" => Ok(repositories::token(world)),
         "DescribeImages" => images::describe(world, input),

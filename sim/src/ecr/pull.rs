@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::manifest::Child;
 use super::store::{Image, ImageStatus, Repository};
+use super::{Ecr, policy};
 use crate::world::World;
 
 /// What ECS sees of an image when a container starts.
@@ -26,15 +27,24 @@ pub struct PulledImage {
 
 /// Pulls `<registry>/<repository>[:tag][@digest]` for an instance of `architecture`
 /// (`amd64`, `arm64`). The error is the text after `CannotPullContainerError: `.
+///
+/// Another account's repository must let this account pull. Whether its policy names a role of an instance or a
+/// task is not looked at: such a statement lets nobody in here.
 pub(crate) fn pull(world: &World, image: &str, architecture: &str) -> Result<PulledImage, String> {
-    let (repository, reference) = split(world, image)?;
-    let account = &world.config.account;
-    let repo = world.ecr.repositories.get(repository).ok_or_else(|| {
+    let Source { account, ecr, repository, reference } = source(world, image)?;
+    let repo = ecr.repositories.get(repository).ok_or_else(|| {
         format!(
             "Error response from daemon: repository {image} not found: name unknown: The repository with name \
              '{repository}' does not exist in the registry with id '{account}'"
         )
     })?;
+    if account != world.config.account && !policy::may_pull(repo, &world.config.account) {
+        return Err(format!(
+            "Error response from daemon: failed to resolve reference \"{image}\": pulling from host {} failed with \
+             status code [manifests {reference}]: 403 Forbidden",
+            image.split('/').next().unwrap_or_default()
+        ));
+    }
     let not_found =
         || format!("Error response from daemon: failed to resolve reference \"{image}\": {image}: not found");
     let (digest, top) = repo.resolve(reference).ok_or_else(not_found)?;
@@ -45,7 +55,7 @@ pub(crate) fn pull(world: &World, image: &str, architecture: &str) -> Result<Pul
              archived: restore it before it is pulled"
         ));
     }
-    let config = chosen.manifest.config.as_ref().and_then(|config| world.ecr.blob(repository, config));
+    let config = chosen.manifest.config.as_ref().and_then(|config| ecr.blob(repository, config));
     let config: Value = serde_json::from_slice(config.ok_or_else(not_found)?)
         .map_err(|error| format!("Error response from daemon: invalid image config: {error}"))?;
     Ok(PulledImage {
@@ -56,14 +66,25 @@ pub(crate) fn pull(world: &World, image: &str, architecture: &str) -> Result<Pul
     })
 }
 
-/// Takes an image URI apart: the repository, and the digest where it has one, else the
-/// tag. The registry's own AWS name is known beside the configured one, so that task
+/// Where an image is.
+struct Source<'a> {
+    account: &'a str,
+    ecr: &'a Ecr,
+    repository: &'a str,
+    /// The digest where the image has one, else the tag.
+    reference: &'a str,
+}
+
+/// Takes an image URI apart. The registry's own AWS name is known beside the configured one, so that task
 /// definitions written for AWS run on the local endpoint.
-fn split<'a>(world: &World, image: &'a str) -> Result<(&'a str, &'a str), String> {
+fn source<'a>(world: &'a World, image: &'a str) -> Result<Source<'a>, String> {
     let config = &world.config;
     let aws = format!("{}.dkr.ecr.{}.amazonaws.com", config.account, config.region);
-    let strip = |registry: &str| image.strip_prefix(registry).and_then(|rest| rest.strip_prefix('/'));
-    let rest = strip(&config.registry).or_else(|| strip(&aws)).ok_or_else(|| {
+    let (host, rest) = image.split_once('/').unwrap_or(("", image));
+    let other =
+        world.accounts.of_host(host).and_then(|account| Some((account, world.accounts.ecr(account)?)));
+    let own = (host == config.registry || host == aws).then_some((config.account.as_str(), &world.ecr));
+    let (account, ecr) = own.or(other).ok_or_else(|| {
         format!(
             "Error response from daemon: pull access denied for {image}, repository does not exist or may require \
              'docker login': denied: only the registry {} is known here",
@@ -72,7 +93,7 @@ fn split<'a>(world: &World, image: &'a str) -> Result<(&'a str, &'a str), String
     })?;
     let (name, digest) = rest.split_once('@').map_or((rest, None), |(name, digest)| (name, Some(digest)));
     let (repository, tag) = name.split_once(':').unwrap_or((name, "latest"));
-    Ok((repository, digest.unwrap_or(tag)))
+    Ok(Source { account, ecr, repository, reference: digest.unwrap_or(tag) })
 }
 
 fn choose<'a>(

@@ -223,7 +223,7 @@ pub(super) fn untag(world: &mut World, input: &Value) -> Reply {
     Ok(json!({}))
 }
 
-/// No repository here has a policy; tools ask for one and expect this refusal.
+/// No repository here has a lifecycle policy; tools ask for one and expect this refusal.
 pub(super) fn no_policy(world: &World, input: &Value, code: &str) -> Reply {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]

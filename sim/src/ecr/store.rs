@@ -28,6 +28,9 @@ pub(crate) struct Repository {
     pub(crate) images: BTreeMap<String, Image>,
     /// Image tag to digest.
     pub(crate) tags: BTreeMap<String, String>,
+    /// Which other accounts may what, as it was written.
+    #[serde(default)] // a state from before there were policies
+    pub(crate) policy: Option<String>,
 }
 
 /// Whether a tag can be moved.
@@ -72,6 +75,7 @@ impl Repository {
             blobs: BTreeSet::new(),
             images: BTreeMap::new(),
             tags: BTreeMap::new(),
+            policy: None,
         }
     }
 

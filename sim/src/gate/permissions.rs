@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::call::{ApiError, Call, Caller, ServiceId};
 use crate::iam::ask::Hides;
-use crate::iam::{Ask, Decision, Policy, Usage, asks};
+use crate::iam::{self, Ask, Decision, Policy, Usage, asks};
 use crate::world::World;
 
 /// Roles by the access key that their holders sign with, and denials.
@@ -78,6 +78,13 @@ impl Permissions {
             }
             None => format!("arn:aws:iam::{account}:user/{}", user(caller)),
         }
+    }
+
+    /// Whom another account's policy sees.
+    pub(crate) fn caller(&self, account: &str, access_key: &str) -> iam::Caller {
+        let role =
+            self.roles.get(access_key).map(|role| format!("arn:aws:iam::{account}:role/{}", role.name));
+        iam::Caller { account: account.to_owned(), role }
     }
 
     /// Whether the holder of `access_key` may; a yes is noted as the use of a grant.

@@ -40,11 +40,18 @@ pub(super) fn resource(
             stack.rules.insert(logical.to_owned(), name.clone());
             rule(world, &name, &properties, &targets)
         }
+        "AWS::Events::EventBusPolicy" => bus_policy(world, scope, resource),
         other => {
             stack.ignored.push(other.to_owned());
             Ok(())
         }
     }
+}
+
+fn bus_policy(world: &mut World, scope: &Scope<'_>, resource: &Value) -> Result<()> {
+    let properties = scope.eval(&resource["Properties"])?;
+    let id = properties["StatementId"].as_str().context("it has no StatementId")?;
+    bus::permit(world, id, &properties["Statement"])
 }
 
 /// A role that a service takes, by its ARN: ECS, to call its hooks. What a managed policy allows is

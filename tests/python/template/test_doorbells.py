@@ -14,6 +14,7 @@ RINGS = {
     # A signature's tag is a tag. The function looks, and deploys nothing.
     "ecr-image-action-push-cosign-signature-RECONSTRUCTED.json": ["ImagePushed"],
     "ecr-replication-action-success.json": ["ImageReplicated"],
+    "ecr-pull-through-cache-success.json": ["ImageCached"],
     "ecs-deployment-in-progress.json": ["RolloutChanged"],
     "ecs-hook-awaiting-action.json": ["HookChanged"],
     "ecs-hook-timed-out-RECONSTRUCTED.json": ["HookChanged"],

@@ -3,6 +3,7 @@
 //! Each ends with [`windlass_tests::Stage::finish`]: the world is quiet, another sweep only
 //! reads, the invariants of design.md held at every tick, no event is a dead letter.
 
+mod accounts;
 mod after;
 mod again;
 mod alarms;

@@ -116,8 +116,8 @@ impl<'a> Planner<'a> {
                 let Some(revision) = self.need(&facts.revision, "the revision")? else {
                     return Ok(Err(NoWayBack::RevisionGone(arn)));
                 };
-                let repository = wanted.spec.image.repository.as_str();
-                match rollback::pinned_digest(&revision.definition, repository) {
+                let (repository, home) = (&wanted.spec.image.repository, self.settings.home());
+                match rollback::pinned_digest(&revision.definition, repository, &home) {
                     Some(digest) => self.never_settled(wanted, digest, arn),
                     None => return Ok(Err(NoWayBack::NotPinned(arn))),
                 }

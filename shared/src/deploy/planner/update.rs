@@ -11,7 +11,6 @@ use crate::deploy::wanted::Wanted;
 use crate::facts::{Deployment, Fact, LiveService, RolloutState};
 use crate::id::{ContainerName, ImageDigest};
 use crate::image::Candidate;
-use crate::image::reference::name_and_tag;
 use crate::ledger::InFlight;
 use crate::spec::ServiceSpec;
 use crate::task_definition::TaskDefinition;
@@ -106,7 +105,7 @@ impl Planner<'_> {
         let images: BTreeMap<ContainerName, String> = tracked
             .iter()
             .map(|(name, registry)| {
-                (name.clone(), format!("{registry}{}@{digest}", wanted.spec.image.repository))
+                (name.clone(), format!("{registry}{}@{digest}", wanted.spec.image.repository.name()))
             })
             .collect();
         let mut desired = live.with_images(&images);
@@ -129,9 +128,9 @@ impl Planner<'_> {
         let there = live.images();
         let own_container = spec.task.as_ref().map(|task| desired::container(&self.facts.key, task));
         let named: Vec<_> = spec.image.containers.iter().cloned().chain(own_container).collect();
-        let of_repository = |image: Option<&str>| {
-            image.is_some_and(|image| registry_of(image, repository.as_str()).is_some())
-        };
+        let home = self.settings.home();
+        let of_repository =
+            |image: Option<&str>| image.is_some_and(|image| home.before(image, repository).is_some());
         let tracked: Vec<_> = if !named.is_empty() {
             there.iter().filter(|(name, _)| named.contains(name)).collect()
         } else if there.iter().any(|(_, image)| of_repository(*image)) {
@@ -149,12 +148,11 @@ impl Planner<'_> {
                 containers: there.iter().map(|(name, _)| name.to_string()).collect(),
             });
         }
-        let fallback =
-            self.facts.repository.known().and_then(|known| registry_of(&known.uri, repository.as_str()));
+        let fallback = self.facts.repository.known().and_then(|known| home.before(&known.uri, repository));
         let located = tracked
             .into_iter()
             .map(|(name, image)| {
-                let own = image.and_then(|image| registry_of(image, repository.as_str()));
+                let own = image.and_then(|image| home.before(image, repository));
                 Some((name.clone(), own.or(fallback)?.to_owned()))
             })
             .collect::<Option<Vec<_>>>();
@@ -247,46 +245,5 @@ impl Planner<'_> {
             ..self.in_flight_of(wanted, chosen, primary.created_at)
         };
         self.ledger.in_flight = InFlightChange::Set(Box::new(found));
-    }
-}
-
-/// What stands before the repository in an image reference (`host/`, or nothing), if the
-/// reference is one of that repository.
-fn registry_of<'i>(image: &'i str, repository: &str) -> Option<&'i str> {
-    let (name, _) = name_and_tag(image);
-    let registry = name.strip_suffix(repository)?;
-    (registry.is_empty() || registry.ends_with('/')).then_some(registry).filter(|r| is_registry(r))
-}
-
-/// `host/` with a dot, a port, or `localhost`: else `team/` of `team/shop` would be taken
-/// for the registry of `shop`.
-fn is_registry(registry: &str) -> bool {
-    let host = registry.trim_end_matches('/');
-    registry.is_empty() || (!host.contains('/') && (host.contains(['.', ':']) || host == "localhost"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::registry_of;
-
-    #[test]
-    fn an_image_belongs_to_its_whole_repository_name() {
-        for (image, repository, registry) in [
-            (
-                "123.dkr.ecr.eu-central-1.amazonaws.com/shop:v1",
-                "shop",
-                Some("123.dkr.ecr.eu-central-1.amazonaws.com/"),
-            ),
-            ("localhost:4566/shop@sha256:ab", "shop", Some("localhost:4566/")),
-            ("localhost:4566/shop:v1@sha256:ab", "shop", Some("localhost:4566/")),
-            ("localhost:4566/shop", "shop", Some("localhost:4566/")),
-            ("localhost:4566/team/shop:v1", "team/shop", Some("localhost:4566/")),
-            ("localhost:4566/team/shop:v1", "shop", None),
-            ("localhost:4566/workshop:v1", "shop", None),
-            ("team/shop", "shop", None),
-            ("shop:v1", "shop", Some("")),
-        ] {
-            assert_eq!(registry_of(image, repository), registry, "{image} of {repository}");
-        }
     }
 }

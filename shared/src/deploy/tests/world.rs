@@ -93,6 +93,7 @@ impl World {
             row: ServiceRow::new(key),
             settings: Settings {
                 region: "eu-central-1".into(),
+                account: Some("123456789012".into()),
                 listener: Some("listener".into()),
                 infrastructure_role: None,
                 verify: None,

@@ -16,9 +16,13 @@ use reply::{Failure, json_reply, reply};
 type Outcome = Result<Response<Bytes>, Failure>;
 
 /// Answers one request to the registry: everything below `/v2/`, and the blobs behind
-/// `GetDownloadUrlForLayer`'s links below `/_layers/`.
+/// `GetDownloadUrlForLayer`'s links below `/_layers/`. The host says whose registry it is; one that is no
+/// other account's is the world's own.
 pub fn http(world: &mut World, request: &Request<Bytes>) -> Response<Bytes> {
-    route(world, request).unwrap_or_else(Failure::into_response)
+    let account = request.uri().host().and_then(|host| world.accounts.of_host(host)).map(str::to_owned);
+    let account = account.unwrap_or_else(|| world.config.account.clone());
+    let answered = world.in_account(&account, |world| route(world, request));
+    answered.unwrap_or_else(|| Err(Failure::not_found(request))).unwrap_or_else(Failure::into_response)
 }
 
 fn route(world: &mut World, request: &Request<Bytes>) -> Outcome {
