@@ -61,8 +61,7 @@ text_id! {
     ClusterName;
     /// An ECS service's short name, never its ARN.
     ServiceName;
-    /// An ECR repository: its name in the stack's own registry, with its slashes (`team/shop`), or another
-    /// account's with its registry before it (see [`crate::registry`]).
+    /// An ECR repository's name, with its slashes: `team/shop`; another account's with its registry before it.
     RepositoryName;
     /// An image's tag: `latest`, `v1.2.3`.
     ImageTag;

@@ -127,8 +127,8 @@ fn default_desired() -> u32 {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ImageSpec {
-    /// The ECR repository's name, with its slashes. Before another account's stands its registry, of
-    /// the stack's own Region: `111122223333.dkr.ecr.eu-central-1.amazonaws.com/shop`.
+    /// The ECR repository's name, with its slashes. Another account's begins with its registry, which is in
+    /// the stack's Region: `111122223333.dkr.ecr.eu-central-1.amazonaws.com/shop`.
     pub repository: RepositoryName,
     /// Which of its images.
     #[serde(default)]

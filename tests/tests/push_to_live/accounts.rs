@@ -86,6 +86,30 @@ async fn a_bus_lets_only_the_accounts_in_that_it_names() {
     stage.finish().await;
 }
 
+/// A doorbell by hand, a question to verify: nothing but images' events is let in.
+#[tokio::test(start_paused = true)]
+async fn a_named_account_may_forward_events_of_images_and_nothing_else() {
+    let (mut stage, _) = shop(1512, ACCOUNT).await;
+    let events = ServiceId::Events;
+    let pattern = json!({"source": ["windlass"]}).to_string();
+    stage.by_hand_there(events, "PutRule", &json!({"Name": "bell", "EventPattern": pattern}));
+    let target = json!({
+        "Id": "there", "Arn": "arn:aws:events:eu-central-1:123456789012:event-bus/default",
+        "RoleArn": format!("arn:aws:iam::{ACCOUNT}:role/registry-ForwardRole"),
+        "DeadLetterConfig": {"Arn": format!("arn:aws:sqs:eu-central-1:{ACCOUNT}:letters")}});
+    stage.by_hand_there(events, "PutTargets", &json!({"Rule": "bell", "Targets": [target]}));
+    let detail = json!({"cluster": "main", "service": "shop"}).to_string();
+    let entry = json!({"Source": "windlass", "DetailType": "Windlass Doorbell", "Detail": detail});
+    stage.by_hand_there(events, "PutEvents", &json!({"Entries": [entry]}));
+    stage.run_for(BY_EVENT).await;
+    let refused = not_forwarded(&stage);
+    assert!(
+        matches!(&refused[..], [why] if why.starts_with("NO_PERMISSIONS: The policy of the bus")),
+        "{refused:?}"
+    );
+    stage.finish().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn without_the_repositorys_policy_the_next_step_is_told_and_what_runs_stays() {
     let (mut stage, one) = shop(1503, ACCOUNT).await;

@@ -84,6 +84,7 @@ fn there_is_a_sample_of_every_kind() {
         "cluster_doorbell",
         "doorbell",
         "ecr_image_action",
+        "ecr_pull_through_cache",
         "ecr_referrer_action",
         "ecr_replication",
         "ecr_scan",

@@ -56,9 +56,9 @@ fn a_wrong_type_is_told_with_path_and_line_in_our_words() {
 
 #[test]
 fn everything_that_is_wrong_is_told_at_once() {
-    let yaml = "image:\n  repository: 123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop\ntask:\n  cpu: 0\n  memory: 1\nroute:\n  paths: [admin]\n  health:\n    interval_secs: 5\n    timeout_secs: 5\nrollout:\n  min_healthy_percent: 101\n  max_percent: 100\n";
+    let yaml = "image:\n  repository: 123456789012.dkr.ecr.eu-central-1.amazonaws.com/shop:v1\ntask:\n  cpu: 0\n  memory: 1\nroute:\n  paths: [admin]\n  health:\n    interval_secs: 5\n    timeout_secs: 5\nrollout:\n  min_healthy_percent: 101\n  max_percent: 100\n";
     insta::assert_snapshot!(refused(yaml), @r#"
-    line 2: `image.repository`: wants the repository's name alone: no registry host, no tag
+    line 2: `image.repository`: wants the repository's name without a tag; before another account's its registry, as in `111122223333.dkr.ecr.eu-central-1.amazonaws.com/shop`
     line 3: `task.port`: a service with a route needs the port that its container listens on
     line 4: `task.cpu`: wants at least 1 unit; 1024 are a vCPU
     line 5: `task.memory`: wants at least 6 MiB
