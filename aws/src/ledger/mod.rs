@@ -107,8 +107,11 @@ pub enum LedgerError {
         #[source]
         source: Failure,
     },
-    /// An item is not what this code, or an older one, wrote.
-    #[error("the ledger's item {item} has no readable `{attribute}`: {detail}; was it edited by hand?")]
+    /// An item is not what this code, or an older one, wrote. During an update of the stack later code may
+    /// have; nothing is written over it.
+    #[error(
+        "the ledger's item {item} has no readable `{attribute}`: {detail}; a newer Windlass wrote it, or it was edited by hand"
+    )]
     Corrupt {
         /// Its keys.
         item: String,
