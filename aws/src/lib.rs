@@ -13,6 +13,7 @@
 //! | [`meter`] | requests and throttles, counted as they pass the connector |
 //! | [`lossless`] | task definitions in and out as the JSON that AWS gave |
 //! | [`observe`] | one service's facts, in as few rounds as it takes |
+//! | [`stacks`] | the stacks of Windlass that a Region has |
 //! | [`sweep`] | every service, at a glance: by the ten and by the hundred |
 //! | [`capacity`] | a cluster's facts for the scale pass, and its steps |
 //! | [`draining`] | one instance that leaves: its facts for the drain pass, and its steps |
@@ -41,6 +42,7 @@ pub mod meter;
 pub mod observe;
 pub mod pass;
 pub mod retire;
+pub mod stacks;
 pub mod start;
 pub mod sweep;
 pub mod verify;

@@ -11,6 +11,7 @@ use windlass_shared::id::{Actor, ClusterName, ServiceKey};
 
 use crate::args::Global;
 use crate::failure::{HintExt as _, Result};
+use crate::stack;
 
 /// Everything that a command needs to look and to write.
 pub(crate) struct Account {
@@ -30,16 +31,7 @@ impl Account {
             .await
             .context("connecting to AWS")?;
         let clock = Clock::from_env()?;
-        let region = clients.region.to_string();
-        let read = |name: &str| match name {
-            "AWS_REGION" => Some(region.clone()),
-            "WINDLASS_TABLE" => global.table.clone(),
-            other => std::env::var(other).ok(),
-        };
-        let mut stack = Stack::read(read).context("finding the stack").hint(
-            "export WINDLASS_TABLE (the stack's output Table), or give --table; `windlass local` prints \
-             what to export for the embedded AWS",
-        )?;
+        let mut stack = stack::find(&clients, global).await?;
         stack.settings.actor = person();
         stack.scale.actor = stack.settings.actor.clone();
         Ok(Self::new(clients, clock, stack, global.cluster.clone().map(ClusterName::new)))

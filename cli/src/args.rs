@@ -36,10 +36,13 @@ pub(crate) struct Global {
     /// AWS Region
     #[arg(long, global = true)]
     pub(crate) region: Option<String>,
-    /// The stack's table: its output `Table`
-    #[arg(long, global = true, env = "WINDLASS_TABLE")]
+    /// CloudFormation stack of Windlass [env: WINDLASS_STACK] [default: the one that the Region has]
+    #[arg(long, global = true, value_name = "NAME", conflicts_with = "table")]
+    pub(crate) stack: Option<String>,
+    /// The stack's table, its output `Table`: all other settings are then the environment's [env: WINDLASS_TABLE]
+    #[arg(long, global = true)]
     pub(crate) table: Option<String>,
-    /// Cluster of services that are named without one [default: the first of WINDLASS_CLUSTERS]
+    /// Cluster of services that are named without one [default: the stack's first]
     #[arg(long, global = true)]
     pub(crate) cluster: Option<String>,
 }

@@ -26,6 +26,11 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 }
 
 impl Failure {
+    /// An error with its next step.
+    pub(crate) fn with_hint(error: anyhow::Error, hint: impl Into<String>) -> Self {
+        Self { error, hint: Some(hint.into()) }
+    }
+
     /// The same, told in a wider frame.
     pub(crate) fn within(self, doing: impl std::fmt::Display + Send + Sync + 'static) -> Self {
         Self { error: self.error.context(doing), hint: self.hint }

@@ -3,6 +3,7 @@
 //! | room | holds |
 //! |---|---|
 //! | `account` | the stack in an AWS account, by the usual variables and profiles |
+//! | `stack` | which stack is meant, and what it says of itself |
 //! | `args` | what can be typed |
 //! | `exit` | the exit codes, a contract |
 //! | `failure` | an error and its hint |
@@ -25,6 +26,7 @@ mod failure;
 mod output;
 mod ready;
 mod simulate;
+mod stack;
 mod table;
 mod words;
 

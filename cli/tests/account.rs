@@ -5,9 +5,13 @@ mod common;
 #[path = "common/local.rs"]
 mod local;
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
 use std::process::Command;
 
 use local::Local;
+use serde_json::{Value, json};
 
 const SPEC: &str = "cluster: main\nservice: shop\nimage: {repository: shop, policy: {semver: \"1.x\"}}\n";
 
@@ -118,18 +122,77 @@ fn a_circle_within_the_same_apply_writes_neither_file() {
     assert_eq!(local.end(), 0);
 }
 
+/// As a person's shell has it: credentials and an endpoint, and nothing of the stack.
+fn of_a_person(state: &Path) -> Local {
+    let mut local = Local::start(state);
+    let of_the_machine = ["WINDLASS_CLOCK", "WINDLASS_ALB_ENDPOINT"];
+    local.variables.retain(|name, _| name.starts_with("AWS_") || of_the_machine.contains(&name.as_str()));
+    local
+}
+
+/// A call of Parameter Store, as the AWS CLI would send it; it must be answered 200.
+fn ssm(local: &Local, operation: &str, input: &Value) {
+    let host = local.variables["AWS_ENDPOINT_URL"].trim_start_matches("http://");
+    let body = input.to_string();
+    let mut stream = TcpStream::connect(host).unwrap();
+    write!(
+        stream,
+        "POST / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-type: application/x-amz-json-1.1\r\n\
+         x-amz-target: AmazonSSM.{operation}\r\nauthorization: AWS4-HMAC-SHA256 \
+         Credential=test/20260101/eu-central-1/ssm/aws4_request, SignedHeaders=host, Signature=0\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{operation} {input}: {answer}");
+}
+
 #[test]
-fn without_a_table_the_error_says_where_to_find_it() {
+fn a_stack_is_found_by_its_name_or_by_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut local = of_a_person(dir.path());
+    let put = |name: &str, value: &str| json!({"Name": format!("/windlass/stacks/{name}"), "Type": "String", "Value": value});
+    let mut told = "the only one:\n".to_owned();
+    told += &local.run(&["status"], "");
+    told += &local.run(&["apply", "-"], "service: shop\nimage: {repository: shop}\n");
+    ssm(&local, "PutParameter", &put("other", "{}"));
+    told += "one of two:\n";
+    told += &local.run(&["status"], "");
+    told += &local.run(&["--stack", "windlass", "plan"], "");
+    local.variables.insert("WINDLASS_STACK".to_owned(), "windlass".to_owned());
+    told += &local.run(&["plan"], "");
+    told += &local.run(&["--stack", "other", "status"], "");
+    told += &local.run(&["--stack", "windlas", "status"], "");
+    told += &local.run(&["--stack", "windlass", "--table", "t", "status"], "");
+    ssm(
+        &local,
+        "DeleteParameters",
+        &json!({"Names": ["/windlass/stacks/other", "/windlass/stacks/windlass"]}),
+    );
+    told += "none:\n";
+    told += &local.run(&["status"], "");
+    local.variables.remove("WINDLASS_STACK");
+    told += &local.run(&["status"], "");
+    insta::assert_snapshot!(told, @"");
+    assert_eq!(local.end(), 0);
+}
+
+#[test]
+fn where_nothing_answers_the_error_says_where_it_looked() {
     let end = Command::new(env!("CARGO_BIN_EXE_windlass"))
-        .arg("status")
+        .args(["--profile", "prod", "status"])
         .env_clear()
         .envs([
             ("AWS_REGION", "eu-central-1"),
             ("AWS_ACCESS_KEY_ID", "test"),
             ("AWS_SECRET_ACCESS_KEY", "test"),
+            // Nobody listens there.
+            ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
         ])
         .output()
         .unwrap();
     assert_eq!(end.status.code(), Some(3));
-    insta::assert_snapshot!(String::from_utf8(end.stderr).unwrap());
+    insta::assert_snapshot!(String::from_utf8(end.stderr).unwrap(), @"");
 }

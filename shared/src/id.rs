@@ -110,6 +110,8 @@ text_id! {
     Region;
     /// A container's name within its task definition.
     ContainerName;
+    /// The name of a CloudFormation stack of Windlass.
+    StackName;
     /// Who did something: a function, or a person at the CLI.
     Actor;
 }

@@ -1,5 +1,5 @@
 //! Reads a SAM template and makes of it what the embedded AWS has: its tables, functions,
-//! rules, schedules and dead-letter queues, and the policies of its roles. So a
+//! rules, schedules, parameters and dead-letter queues, and the policies of its roles. So a
 //! test of what runs here is a test of the stack that users deploy.
 //!
 //! | room | holds |

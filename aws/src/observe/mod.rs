@@ -57,6 +57,7 @@ use self::content::Depth;
 use self::shelf::{Reading, Shelf};
 use crate::{CapacityObserver, Clients, Clock, Failure, Ledger, lossless};
 
+pub(crate) use parameter::parameter_text;
 pub use parameter::{delete_parameter, parameter, parameters, put_parameter};
 pub use surroundings::listener_rules;
 

@@ -72,7 +72,7 @@ pub async fn delete_parameter(ssm: &Ssm, key: &ServiceKey) -> Result<bool, Failu
     }
 }
 
-fn parameter_text(parameter: &aws_sdk_ssm::types::Parameter) -> ParameterText {
+pub(crate) fn parameter_text(parameter: &aws_sdk_ssm::types::Parameter) -> ParameterText {
     ParameterText {
         name: text(parameter.name()),
         version: parameter.version(),

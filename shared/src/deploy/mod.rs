@@ -24,6 +24,7 @@ pub mod canary;
 mod check;
 pub mod desired;
 pub mod explain;
+pub mod installed;
 pub mod keep;
 pub mod plan;
 pub mod planner;

@@ -14,6 +14,7 @@ use crate::call::ApiError;
 use crate::gate::permissions::Role;
 use crate::iam::Policy;
 use crate::lambda::{self, Function, Permission};
+use crate::ssm;
 use crate::world::World;
 
 pub(super) fn resource(
@@ -33,6 +34,7 @@ pub(super) fn resource(
         "AWS::Lambda::Permission" => permission(world, scope, logical, resource),
         "AWS::IAM::Role" => role_of_a_service(world, scope, logical, resource, stack),
         "AWS::DynamoDB::Table" => table(world, scope, logical, resource, stack),
+        "AWS::SSM::Parameter" => parameter(world, scope, logical, resource),
         "AWS::Events::Rule" => {
             let properties = scope.eval(&resource["Properties"])?;
             let name = scope.physical(logical, resource)?;
@@ -269,5 +271,30 @@ fn table(
         let update = json!({ "TableName": name, "TimeToLiveSpecification": ttl });
         world.dynamo.handle("UpdateTimeToLive", &update).map_err(refused("UpdateTimeToLive"))?;
     }
+    Ok(())
+}
+
+/// A parameter of Parameter Store. One that says the same already is left as it is, as in an update of a stack.
+fn parameter(world: &mut World, scope: &Scope<'_>, logical: &str, resource: &Value) -> Result<()> {
+    let properties = scope.eval(&resource["Properties"])?;
+    let name = scope.physical(logical, resource)?;
+    let is_there = world.ssm.value(&name).is_some();
+    if world.ssm.value(&name) == properties["Value"].as_str() {
+        return Ok(());
+    }
+    let mut put = Map::new();
+    put.insert("Name".into(), json!(name));
+    put.insert("Overwrite".into(), json!(is_there));
+    for member in ["Type", "Value", "Description", "Tier", "DataType"] {
+        if let Some(value) = properties.get(member) {
+            put.insert(member.into(), value.clone());
+        }
+    }
+    if !is_there {
+        // A map here, a list in the API.
+        let tag = |(key, value): (&String, &Value)| json!({ "Key": key, "Value": value });
+        put.insert("Tags".into(), members(&properties["Tags"]).map(tag).collect());
+    }
+    ssm::handle(world, "PutParameter", &Value::Object(put)).map_err(refused("PutParameter"))?;
     Ok(())
 }

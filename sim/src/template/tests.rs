@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::json;
@@ -51,6 +51,42 @@ fn the_stack_of_windlass_comes_up() {
     assert_eq!(described["Table"]["KeySchema"].as_array().unwrap().len(), 2);
     assert_eq!(stack.outputs["Table"], *table);
     assert!(stack.rules.contains_key("DeployFunctionImagePushed"), "{:?}", stack.rules);
+}
+
+/// The `windlass` command of a person decides by what the functions decide by.
+#[test]
+fn its_parameter_says_what_its_functions_have() {
+    let mut world = world();
+    let config = StackConfig::named("windlass")
+        .with("ClusterNames", "main, staging")
+        .with("ListenerArn", LISTENER)
+        .with("DeregisterRevisions", "no")
+        .with("InstancePrices", "t4g.small=0.0168/0.0067")
+        .with("LabelHosts", "*.example.org,shop.example.org");
+    let stack = stack(&mut world, &config);
+    let told: BTreeMap<String, String> =
+        serde_json::from_str(world.ssm.value("/windlass/stacks/windlass").unwrap()).unwrap();
+    let mut wanted = BTreeMap::from([("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]);
+    for name in stack.functions.values() {
+        let environment = &world.lambda.function(name).unwrap().environment;
+        let ours =
+            environment.iter().filter_map(|(name, value)| Some((name.strip_prefix("WINDLASS_")?, value)));
+        // A function's own timeout is no person's.
+        let ours = ours.filter(|(name, _)| *name != "TIMEOUT_SECS");
+        wanted.extend(ours.map(|(name, value)| (name.to_lowercase(), value.clone())));
+    }
+    assert_eq!(told, wanted);
+    assert_eq!(told["deregister_revisions"], "no");
+
+    let get = json!({"Name": "/windlass/stacks/windlass"});
+    let version = |world: &mut World| {
+        let got = call(world, "AKID", ServiceId::Ssm, "GetParameter", get.clone()).unwrap();
+        got["Parameter"]["Version"].clone()
+    };
+    super::install(&mut world, TEMPLATE, &config).unwrap();
+    assert_eq!(version(&mut world), 1, "the same stack again writes nothing");
+    super::install(&mut world, TEMPLATE, &config.with("DeregisterRevisions", "yes")).unwrap();
+    assert_eq!(version(&mut world), 2);
 }
 
 #[test]

@@ -83,11 +83,7 @@ def deployed(tmp_path_factory):
         }
         with running([ministack()], f"{endpoint}/_ministack/health", directory, {**variables, **settings}):
             outputs = deploy(variables, sim.variables["WINDLASS_LISTENER_ARN"])
-            variables |= {
-                "WINDLASS_TABLE": outputs["Table"],
-                "WINDLASS_CLUSTERS": sim.cluster,
-                "WINDLASS_LISTENER_ARN": sim.variables["WINDLASS_LISTENER_ARN"],
-            }
+            # The `windlass` command finds the stack by the parameter that it made: nothing of it is exported.
             yield Deployed(sim, variables, outputs, directory / "err")
         print((directory / "err").read_text()[-6000:], file=sys.stderr)
 

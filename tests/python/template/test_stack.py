@@ -35,7 +35,10 @@ def test_each_function_is_a_binary_of_the_workspace(resources):
 
 def test_the_version_is_that_of_the_workspace(template):
     workspace = tomllib.loads((ROOT / "Cargo.toml").read_text())
-    assert template["Outputs"]["Version"]["Value"] == workspace["workspace"]["package"]["version"]
+    version = workspace["workspace"]["package"]["version"]
+    assert template["Outputs"]["Version"]["Value"] == version
+    told = template["Resources"]["StackSettings"]["Properties"]["Value"]["Fn::Sub"][0]
+    assert json.loads(told)["version"] == version
 
 
 def test_every_rule_keeps_what_it_cannot_hand_over(resources):
