@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use windlass_aws::clients::{Endpoints, Retries, Settings as ClientSettings};
 use windlass_aws::{Clients, Clock, Hints, Ledger, Observer, RingResult, StateWrite, apply};
-use windlass_shared::deploy::{self, Plan, Revisions, Settings, record};
+use windlass_shared::deploy::{self, Plan, Published, Revisions, Settings, record};
 use windlass_shared::facts::{Fact, FailureKind, ServiceFacts};
 use windlass_shared::id::{ImageDigest, Region, ServiceKey, Timestamp};
 use windlass_shared::spec::GuardRails;
@@ -96,6 +96,7 @@ impl Stage {
                 verify: None,
                 guard_rails: rails(),
                 revisions: Revisions::MayGo,
+                published: Published::No,
                 actor: "deploy".into(),
             },
             passes: 0,

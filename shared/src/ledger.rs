@@ -260,6 +260,9 @@ pub struct Marks {
     /// What became of revisions beyond those that are kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tidy: Option<Tidy>,
+    /// What was published of what is settled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published: Option<Published>,
 }
 
 /// Room that a rollout needs which has not begun.
@@ -271,6 +274,24 @@ pub struct RoomWanted {
     pub task_definition: TaskDefinitionArn,
     /// Since when.
     pub since: Timestamp,
+}
+
+/// What became of publishing what a service runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Published {
+    /// The parameter says this.
+    Done {
+        /// The text.
+        text: String,
+    },
+    /// AWS refused this for good; the next release asks anew.
+    Refused {
+        /// The text.
+        text: String,
+        /// What it said.
+        reason: String,
+    },
 }
 
 /// Whether revisions are to be deregistered.

@@ -23,6 +23,7 @@ mod deregister;
 mod hooks;
 pub(crate) mod outcome;
 mod priorities;
+mod publish;
 mod register;
 mod rule;
 mod run_task;
@@ -84,7 +85,8 @@ pub async fn apply(
 }
 
 /// Whether a step comes only after the intent was written: what begins a rollout, and what ends
-/// one. Killed before the latter, the next pass must know that it was meant.
+/// one. Killed before the latter, the next pass must know that it was meant. What is published is what the
+/// ledger says.
 fn after_intent(step: &Step) -> bool {
     matches!(
         step,
@@ -93,6 +95,7 @@ fn after_intent(step: &Step) -> bool {
             | Step::RollOutAgain { .. }
             | Step::StopRollout { .. }
             | Step::RunTask(_)
+            | Step::Publish { .. }
     )
 }
 
@@ -215,6 +218,9 @@ impl Run<'_> {
             Step::RunTask(spec) => self.run_task(spec).await,
             Step::Deregister { task_definition } => {
                 deregister::deregister(self.clients, task_definition).await.into()
+            }
+            Step::Publish { parameter, text } => {
+                publish::publish(self.clients, parameter, text).await.into()
             }
         }
     }

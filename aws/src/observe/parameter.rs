@@ -62,9 +62,9 @@ pub async fn put_parameter(ssm: &Ssm, name: &str, text: &str) -> Result<i64, Fai
     sent.map(|put| put.version()).map_err(|error| Failure::new("ssm:PutParameter", &error))
 }
 
-/// Takes the service's spec away. `false`: there was none.
-pub async fn delete_parameter(ssm: &Ssm, key: &ServiceKey) -> Result<bool, Failure> {
-    let sent = ssm.delete_parameter().name(spec::parameter_name(key)).send().await;
+/// Takes a parameter away. `false`: there was none.
+pub async fn delete_parameter(ssm: &Ssm, name: &str) -> Result<bool, Failure> {
+    let sent = ssm.delete_parameter().name(name).send().await;
     match sent.map_err(|error| Failure::new("ssm:DeleteParameter", &error)) {
         Ok(_) => Ok(true),
         Err(failure) if failure.is("ParameterNotFound") => Ok(false),

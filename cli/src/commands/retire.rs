@@ -8,6 +8,7 @@ use serde_json::json;
 use windlass_aws::observe;
 use windlass_aws::retire::{self, By, Round};
 use windlass_shared::deploy::plan::StepOutcome;
+use windlass_shared::deploy::{Published, publish};
 use windlass_shared::facts::Fact;
 use windlass_shared::id::{ListenerArn, ServiceKey};
 use windlass_shared::spec::{Origin, ServiceSpec};
@@ -33,13 +34,20 @@ pub(super) async fn retire(account: &Account, service: &str, yes: bool, output: 
     let listeners = listeners(account, &look);
     let found = retire::leftovers(&account.clients, &key, &listeners).await.context("looking")?;
     let plan = windlass_shared::deploy::retire::retire(&key, &found);
+    let mut parameters = Vec::new();
     let mut steps: Vec<String> = Vec::new();
     if has_parameter {
-        steps.push(format!("delete the spec {}", windlass_shared::spec::parameter_name(&key)));
+        let spec = windlass_shared::spec::parameter_name(&key);
+        steps.push(format!("delete the spec {spec}"));
+        parameters.push(spec);
     }
     steps.extend(plan.steps.iter().map(ToString::to_string));
+    if let Some(published) = published(account, &key).await? {
+        steps.push(format!("delete {published}, which says what is live"));
+        parameters.push(published);
+    }
     if yes {
-        go(account, &key, has_parameter, &listeners).await?;
+        go(account, &key, &parameters, &listeners).await?;
     }
     let value =
         json!({ "service": key.to_string(), "retired": yes, "steps": steps, "stays": found.not_ours });
@@ -79,6 +87,19 @@ fn spec_goes(account: &Account, look: &Look, key: &ServiceKey) -> Result<bool> {
     }
 }
 
+/// The parameter that says what is live, where the stack publishes that.
+async fn published(account: &Account, key: &ServiceKey) -> Result<Option<String>> {
+    if account.stack.settings.published == Published::No {
+        return Ok(None);
+    }
+    let name = publish::parameter_name(key);
+    match observe::parameter(&account.clients.ssm, &name).await {
+        Fact::Known(_) => Ok(Some(name)),
+        Fact::Absent | Fact::NotAsked => Ok(None),
+        Fact::Unreadable(why) => Err(anyhow!("{why}")).hint("nothing was taken away"),
+    }
+}
+
 /// Every listener that may have a rule of it: the spec's, the one it was last seen on, the stack's.
 fn listeners(account: &Account, look: &Look) -> Vec<ListenerArn> {
     let spec = look.facts.parameter.known().and_then(|parameter| ServiceSpec::parse(&parameter.text).ok());
@@ -91,16 +112,17 @@ fn listeners(account: &Account, look: &Look) -> Vec<ListenerArn> {
     all
 }
 
-/// First the spec, which would bring it back; then round by round.
+/// First the parameters, of which the spec would bring it back; then round by round.
 async fn go(
     account: &Account,
     key: &ServiceKey,
-    has_parameter: bool,
+    parameters: &[String],
     listeners: &[ListenerArn],
 ) -> Result<()> {
-    if has_parameter {
-        observe::delete_parameter(&account.clients.ssm, key).await.context("deleting the spec")?;
-        talk(format!("{key}: its spec is deleted"));
+    for name in parameters {
+        let deleted = observe::delete_parameter(&account.clients.ssm, name).await;
+        deleted.with_context(|| format!("deleting {name}"))?;
+        talk(format!("{key}: {name} is deleted"));
     }
     let mut told = String::new();
     for _ in 0..ROUNDS {

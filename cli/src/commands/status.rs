@@ -96,7 +96,10 @@ fn line(look: &Look) -> Line {
 fn word(look: &Look) -> String {
     let quiet = |note: &Note| matches!(note, Note::Quiet { .. });
     let telling = look.plan.report.iter().find(|note| {
-        !matches!(note, Note::Quiet { .. } | Note::LeftoverFound { .. } | Note::TookOver { .. })
+        !matches!(
+            note,
+            Note::Quiet { .. } | Note::LeftoverFound { .. } | Note::TookOver { .. } | Note::NotPublished { .. }
+        )
             && !matches!(note, Note::Route(RouteNote::OthersGroup))
             && !matches!(note, Note::Rollback(RollbackNote::RevisionsStay { .. }))
     });

@@ -304,8 +304,8 @@ fn judge(
 ) -> Turn<ServiceState, Done> {
     let steps = made.outcomes.iter().filter(|outcome| outcome.goes_on()).count();
     let last = made.outcomes.last();
-    let refused = match last {
-        Some(StepOutcome::Failed { reason, .. }) => Some(reason.clone()),
+    let refused = match plan.steps.iter().zip(&made.outcomes).last() {
+        Some((step, StepOutcome::Failed { reason, .. })) if !step.may_fail() => Some(reason.clone()),
         _ => None,
     };
     let end = match last {

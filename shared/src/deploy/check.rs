@@ -115,6 +115,7 @@ pub fn check(plan: &Plan, facts: &ServiceFacts, row: &ServiceRow) -> Vec<Violati
             | Step::StopRollout { .. }
             | Step::AnswerHook { .. }
             | Step::StartScan { .. }
+            | Step::Publish { .. }
             | Step::AskVerdict(_) => {}
             Step::Deregister { task_definition } => {
                 revisions::judge(plan, at, task_definition, facts, row, &mut broken);
@@ -300,6 +301,7 @@ fn used(step: &Step) -> Vec<&str> {
         | Step::AnswerHook { .. }
         | Step::StartScan { .. }
         | Step::AskVerdict(_)
+        | Step::Publish { .. }
         | Step::Deregister { .. } => Vec::new(),
     }
 }
@@ -332,6 +334,7 @@ fn tagged(at: usize, step: &Step, broken: &mut Vec<Violation>) {
         | Step::AnswerHook { .. }
         | Step::StartScan { .. }
         | Step::AskVerdict(_)
+        | Step::Publish { .. }
         | Step::Deregister { .. } => return,
     };
     if !tags.contains_key("windlass:service") {

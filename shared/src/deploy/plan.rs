@@ -263,6 +263,20 @@ pub enum Step {
         /// The revision.
         task_definition: TaskDefinitionArn,
     },
+    /// Write what the service runs into a parameter that others read. Always the last step.
+    Publish {
+        /// The parameter's name.
+        parameter: String,
+        /// What it says from now on.
+        text: String,
+    },
+}
+
+impl Step {
+    /// Whether its failing is told, and fails nothing: no release depends on it.
+    pub fn may_fail(&self) -> bool {
+        matches!(self, Self::Publish { .. })
+    }
 }
 
 /// A rule's new priority.

@@ -18,6 +18,7 @@ mod gates;
 mod keep;
 mod native;
 mod pre_deploy;
+mod publish;
 mod rollback;
 pub mod room;
 mod route;
@@ -166,6 +167,7 @@ impl<'a> Planner<'a> {
         let (last, first): (Vec<Step>, Vec<Step>) = self.steps.drain(..).partition(prepares);
         self.steps = first.into_iter().chain(last).collect();
         self.remember_settled();
+        self.publish();
         if self.settled != self.row.state.settled {
             self.ledger.settled = self.settled;
         }

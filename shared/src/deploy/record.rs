@@ -13,7 +13,7 @@ use super::plan::{InFlightChange, Plan, Step, StepOutcome};
 use super::report::Note;
 use crate::id::{Actor, DeploymentId, FencingToken, TaskDefinitionArn, Timestamp};
 use crate::ledger::{
-    InFlight, KEPT_REGISTERED, Manner, PassRecord, RoomWanted, SCHEMA, ServiceRow, ServiceState, StepRecord,
+    InFlight, KEPT_REGISTERED, Manner, PassRecord, Published, RoomWanted, SCHEMA, ServiceRow, ServiceState, StepRecord,
     Tidy,
 };
 
@@ -162,6 +162,7 @@ pub fn after(intent: ServiceState, plan: &Plan, made: &Made) -> ServiceState {
         in_flight.deployment = made.deployment.clone().or(in_flight.deployment.take());
     }
     registered(&mut next, plan, made);
+    published(&mut next, plan, made);
     for (step, outcome) in plan.steps.iter().zip(&made.outcomes) {
         if !outcome.goes_on() {
             next.last_report.push(format!("{step}: {outcome}"));
@@ -234,6 +235,21 @@ fn registered(next: &mut ServiceState, plan: &Plan, made: &Made) {
     }
 }
 
+/// Notes what was published, or refused for good.
+fn published(next: &mut ServiceState, plan: &Plan, made: &Made) {
+    for (step, outcome) in plan.steps.iter().zip(&made.outcomes) {
+        let Step::Publish { text, .. } = step else { continue };
+        let text = text.clone();
+        match outcome {
+            StepOutcome::Failed { reason, .. } => {
+                next.marks.published = Some(Published::Refused { text, reason: reason.clone() });
+            }
+            outcome if outcome.goes_on() => next.marks.published = Some(Published::Done { text }),
+            _ => {}
+        }
+    }
+}
+
 /// A rollout that waits for room does so with the revision that it just registered; where that did
 /// not come to be, nothing is asked for.
 fn room_for(next: &mut ServiceState, plan: &Plan, made: &Made) {
@@ -276,6 +292,8 @@ fn leaves_open(note: &Note) -> bool {
         | Note::NoImage { .. }
         | Note::NotTracked { .. }
         | Note::Room(_)
+        // The next release asks anew.
+        | Note::NotPublished { .. }
         // The mark of what it waits for says when to look again.
         | Note::Held { .. } => false,
         Note::SpecRefused { .. }

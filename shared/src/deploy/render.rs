@@ -108,6 +108,7 @@ impl fmt::Display for Step {
             Self::StartScan { repository, digest } => write!(f, "scan {repository}@{}", digest.short()),
             Self::AskVerdict(wanted) => write!(f, "ask for a verdict on {}", wanted.digest.short()),
             Self::Deregister { task_definition } => write!(f, "deregister {}", task_definition.short()),
+            Self::Publish { parameter, .. } => write!(f, "publish what is live in {parameter}"),
             Self::CreateService(service) => {
                 let (part, made) = (part_word(service.part), made(&service.task_definition));
                 write!(f, "create {part} with {} task(s) of {made}", service.desired)?;

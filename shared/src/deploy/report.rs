@@ -229,6 +229,13 @@ pub enum Note {
         /// Its tag.
         tag: Option<ImageTag>,
     },
+    /// What is live is to be published, and AWS refused it.
+    NotPublished {
+        /// The parameter.
+        parameter: String,
+        /// What it said.
+        reason: String,
+    },
 }
 
 impl Note {
@@ -270,6 +277,7 @@ impl Note {
             | Self::RouteWaits { .. }
             | Self::LeftoverFound { .. }
             | Self::TookOver { .. }
+            | Self::NotPublished { .. }
             | Self::Quiet { .. } => false,
         }
     }
@@ -286,6 +294,10 @@ impl fmt::Display for Note {
             Self::Scan(note) => note.fmt(f),
             Self::PreDeploy(note) => note.fmt(f),
             Self::Room(note) => note.fmt(f),
+            Self::NotPublished { parameter, reason } => write!(
+                f,
+                "not published: {parameter} does not say what is live, for AWS refused it; the next release tries again. {reason}"
+            ),
             Self::NotTracked { key } => write!(
                 f,
                 "not tracked: {key} has no parameter /windlass/services/{key}, no tag windlass:track, and no labelled image"

@@ -25,6 +25,9 @@ pub struct Settings {
     /// Whether revisions that nothing needs may be deregistered where a spec asks for it.
     #[serde(default)]
     pub revisions: Revisions,
+    /// Whether what a service runs is written into a parameter, for others to read.
+    #[serde(default)]
+    pub published: Published,
     /// Who acts: the function, or a person at the CLI.
     pub actor: Actor,
 }
@@ -45,6 +48,17 @@ pub enum Revisions {
     MayGo,
     /// Nothing: its role has no right to.
     Stay,
+}
+
+/// Whether what a service runs is published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Published {
+    /// It is: [`super::publish`].
+    Yes,
+    /// It is not: the function has no right to.
+    #[default]
+    No,
 }
 
 /// `functions/verify`, as ECS's lifecycle hooks need it.

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::settings::{Revisions, Settings, VerifyHook};
+use super::settings::{Published, Revisions, Settings, VerifyHook};
 use crate::id::{AccountId, Actor, ClusterName, ListenerArn, Region};
 use crate::scale;
 use crate::spec::GuardRails;
@@ -70,14 +70,14 @@ impl Stack {
             value: why.0,
             wanted: "prices: t4g.small=0.0168, or with the spot price t4g.small=0.0168/0.0067",
         })?;
-        let revisions = match text("WINDLASS_DEREGISTER_REVISIONS").as_deref() {
-            None | Some("yes") => Revisions::MayGo,
-            Some("no") => Revisions::Stay,
-            Some(other) => {
-                let (name, value) = ("WINDLASS_DEREGISTER_REVISIONS", other.to_owned());
-                return Err(StackError::Unreadable { name, value, wanted: "yes or no" });
-            }
+        let yes = |name: &'static str, otherwise: bool| match text(name).as_deref() {
+            None => Ok(otherwise),
+            Some("yes") => Ok(true),
+            Some("no") => Ok(false),
+            Some(other) => Err(StackError::Unreadable { name, value: other.to_owned(), wanted: "yes or no" }),
         };
+        let may_go = yes("WINDLASS_DEREGISTER_REVISIONS", true)?;
+        let is_published = yes("WINDLASS_PUBLISH_DEPLOYED", false)?;
         Ok(Self {
             table,
             scale: scale::Settings { region: region.clone(), prices, actor: actor.clone() },
@@ -92,7 +92,8 @@ impl Stack {
                     .zip(text("WINDLASS_HOOK_ROLE_ARN"))
                     .map(|(function, role)| VerifyHook { function, role }),
                 actor,
-                revisions,
+                revisions: if may_go { Revisions::MayGo } else { Revisions::Stay },
+                published: if is_published { Published::Yes } else { Published::No },
                 guard_rails: GuardRails {
                     enabled: !label_clusters.is_empty(),
                     clusters: label_clusters,

@@ -8,6 +8,7 @@ mod gates;
 mod keeping;
 mod native;
 mod pre_deploying;
+mod publishing;
 mod pushing;
 mod rolling;
 mod routing;

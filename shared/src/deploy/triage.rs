@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use super::keep;
 use super::promotion::Choice;
+use super::publish;
 use super::retire::is_left_over;
 use super::rollback;
 use super::settings::Settings;
@@ -74,6 +75,9 @@ fn judge(facts: &ServiceFacts, row: Option<&ServiceRow>, settings: &Settings, no
     }
     if row.quarantine.get(&settled.digest).is_some_and(|why| why.is_of_the_image(now)) {
         return Triage::Pass("what is live is in quarantine");
+    }
+    if publish::due(settled, &row.state.marks, settings).is_some() {
+        return Triage::Pass("what is live is to be published");
     }
     moved(facts, settled).or_else(|| newer(facts, row, settled, settings, now)).unwrap_or(Triage::Quiet)
 }

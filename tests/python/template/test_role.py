@@ -16,7 +16,6 @@ BY_PEOPLE = {
     "elasticloadbalancing:DeleteRule": "windlass retire",
     "elasticloadbalancing:DeleteTargetGroup": "windlass retire",
     "ssm:DeleteParameter": "a person, who takes a spec away",
-    "ssm:PutParameter": "windlass apply",
 }
 
 # Allowed without a call of that name: AWS asks for them beside another action, or does them for the function.

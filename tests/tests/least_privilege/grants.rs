@@ -61,6 +61,7 @@ fn read() -> Vec<Row> {
         .with("ListenerArn", listener)
         .with("RepositoryNames", "<Repository>")
         .with("PassRoleArns", "arn:aws:iam::<Account>:role/<PassRole>")
+        .with("PublishDeployed", "yes")
         .with("VerifySubnetIds", "<Subnet>");
     let stack =
         install(&mut World::new(config), TEMPLATE, &stack).unwrap_or_else(|error| panic!("{error:#}"));

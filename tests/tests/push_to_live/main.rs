@@ -23,6 +23,7 @@ mod peers;
 mod peers_table;
 mod placement;
 mod pre_deploy;
+mod publish;
 mod privilege;
 mod refusals;
 mod releases_that_fail;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use crate::deploy::{Plan, Revisions, Settings, check, plan};
+use crate::deploy::{Plan, Published, Revisions, Settings, check, plan};
 use crate::facts::{
     CircuitBreaker, ClusterFacts, Deployment, Fact, ImageContent, ImageFact, LiveService, ParameterText,
     RepositoryFacts, RolloutState, RouteFacts, Rule, RuleConditions, ServiceFacts, Tagged, TargetGroup,
@@ -99,6 +99,7 @@ impl World {
                 verify: None,
                 guard_rails: GuardRails::default(),
                 revisions: Revisions::MayGo,
+                published: Published::No,
                 actor: "deploy".into(),
             },
             now: at(60),
