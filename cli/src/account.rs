@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context as _, anyhow};
 use windlass_aws::ledger::Ledger;
 use windlass_aws::{Clients, Clock, Observer};
+use windlass_shared::deploy::installed::Installed;
 use windlass_shared::deploy::stack::Stack;
 use windlass_shared::deploy::{Triage, triage};
 use windlass_shared::id::{Actor, ClusterName, ServiceKey};
 
 use crate::args::Global;
 use crate::failure::{HintExt as _, Result};
-use crate::stack;
+use crate::stack::{self, Found};
 
 /// Everything that a command needs to look and to write.
 pub(crate) struct Account {
@@ -22,6 +23,8 @@ pub(crate) struct Account {
     /// The settings that the function has.
     pub(crate) stack: Stack,
     cluster: Option<ClusterName>,
+    /// All stacks of the Region, where they are known.
+    all: Option<Vec<Installed>>,
 }
 
 impl Account {
@@ -31,10 +34,11 @@ impl Account {
             .await
             .context("connecting to AWS")?;
         let clock = Clock::from_env()?;
-        let mut stack = stack::find(&clients, global).await?;
+        let Found { mut stack, all } = stack::find(&clients, global).await?;
         stack.settings.actor = person();
         stack.scale.actor = stack.settings.actor.clone();
-        Ok(Self::new(clients, clock, stack, global.cluster.clone().map(ClusterName::new)))
+        let cluster = global.cluster.clone().map(ClusterName::new);
+        Ok(Self { all, ..Self::new(clients, clock, stack, cluster) })
     }
 
     /// Of an embedded AWS in this process, by the variables that it tells.
@@ -55,6 +59,7 @@ impl Account {
             clock,
             stack,
             cluster,
+            all: None,
         }
     }
 
@@ -98,6 +103,11 @@ impl Account {
             ([], None, all) => Ok(all.to_vec()),
             (typed, ..) => Ok(typed.iter().map(ClusterName::new).collect()),
         }
+    }
+
+    /// Why no stack deploys to this cluster, as far as that is known.
+    pub(crate) fn unknown_cluster(&self, cluster: &ClusterName) -> Option<String> {
+        stack::unknown_cluster(self.all.as_ref()?, cluster)
     }
 
     /// The cluster of the flag `--cluster`.

@@ -14,7 +14,7 @@ use windlass_aws::stacks::stacks;
 use windlass_shared::deploy::installed::{Installed, stack_of};
 use windlass_shared::deploy::stack::Stack;
 use windlass_shared::facts::ParameterText;
-use windlass_shared::id::{Region, StackName};
+use windlass_shared::id::{ClusterName, Region, StackName};
 
 use crate::args::Global;
 use crate::failure::{Failure, HintExt as _, Result};
@@ -22,19 +22,45 @@ use crate::failure::{Failure, HintExt as _, Result};
 /// Where to look next, where a stack is not where it was looked for.
 const ELSEWHERE: &str = "look elsewhere by --region and --profile";
 
+/// The stack that is meant, and those beside it.
+pub(crate) struct Found {
+    /// Its settings.
+    pub(crate) stack: Stack,
+    /// All of the Region, itself among them; `None` where that is not known.
+    pub(crate) all: Option<Vec<Installed>>,
+}
+
+/// Why no stack deploys to this cluster; `None` where one does, or that is not known.
+pub(crate) fn unknown_cluster(all: &[Installed], cluster: &ClusterName) -> Option<String> {
+    if all.iter().any(|stack| stack.clusters().any(|of| of == *cluster)) {
+        return None;
+    }
+    let listed = all.iter().map(|stack| {
+        let clusters: Vec<String> = stack.clusters().map(|cluster| cluster.to_string()).collect();
+        format!("{} has {}", stack.name, clusters.join(", "))
+    });
+    Some(format!(
+        "cluster `{cluster}` is of no stack of Windlass in this Region ({}); correct the cluster's name, or add it to \
+         the stack's ClusterNames first",
+        listed.collect::<Vec<_>>().join("; ")
+    ))
+}
+
 /// The settings of the stack that is meant.
-pub(crate) async fn find(clients: &Clients, global: &Global) -> Result<Stack> {
+pub(crate) async fn find(clients: &Clients, global: &Global) -> Result<Found> {
     let table =
         global.table.clone().or_else(|| exported("WINDLASS_TABLE").filter(|_| global.stack.is_none()));
     if let Some(table) = table {
-        return of_environment(&clients.region, &table);
+        return Ok(Found { stack: of_environment(&clients.region, &table)?, all: None });
     }
     let wanted = global.stack.clone().or_else(|| exported("WINDLASS_STACK")).map(StackName::new);
     let place = Place::of(clients, global);
     let found = stacks(&clients.ssm).await.with_context(|| format!("looking for the stack in {place}"))?;
     let parameter =
         choose(&found, wanted.as_ref(), &place).map_err(|failure| failure.within("finding the stack"))?;
-    of_parameter(&clients.region, parameter)
+    let stack = of_parameter(&clients.region, parameter)?;
+    let all: std::result::Result<Vec<_>, _> = found.iter().map(Installed::of_parameter).collect();
+    Ok(Found { stack, all: all.ok() })
 }
 
 /// By the variables that `template.yaml` gives its functions.

@@ -157,13 +157,18 @@ fn a_stack_is_found_by_its_name_or_by_itself() {
     let mut told = "the only one:\n".to_owned();
     told += &local.run(&["status"], "");
     told += &local.run(&["apply", "-"], "service: shop\nimage: {repository: shop}\n");
-    ssm(&local, "PutParameter", &put("other", "{}"));
+    told += &local.run(&["apply", "-"], "cluster: mian\nservice: shop\nimage: {repository: shop}\n");
+    ssm(&local, "PutParameter", &put("other", r#"{"table": "t", "clusters": "blue, green"}"#));
+    told += &local.run(
+        &["--stack", "windlass", "apply", "-"],
+        "cluster: green\nservice: shop\nimage: {repository: shop}\n",
+    );
+    told += &local.run(&["--stack", "windlass", "apply", "-"], "cluster: mian\nkeep_revisions: 3\n");
     told += "one of two:\n";
     told += &local.run(&["status"], "");
     told += &local.run(&["--stack", "windlass", "plan"], "");
     local.variables.insert("WINDLASS_STACK".to_owned(), "windlass".to_owned());
     told += &local.run(&["plan"], "");
-    told += &local.run(&["--stack", "other", "status"], "");
     told += &local.run(&["--stack", "windlas", "status"], "");
     told += &local.run(&["--stack", "windlass", "--table", "t", "status"], "");
     ssm(

@@ -219,9 +219,7 @@ impl Run<'_> {
             Step::Deregister { task_definition } => {
                 deregister::deregister(self.clients, task_definition).await.into()
             }
-            Step::Publish { parameter, text } => {
-                publish::publish(self.clients, parameter, text).await.into()
-            }
+            Step::Publish { parameter, text } => publish::publish(self.clients, parameter, text).await.into(),
         }
     }
 

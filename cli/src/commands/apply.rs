@@ -116,6 +116,9 @@ fn read(account: &Account, path: &Path) -> Result<std::result::Result<Spec, Stri
     let Some(cluster) = cluster else {
         return Ok(Err("names no cluster: add `cluster: NAME`, or give --cluster".to_owned()));
     };
+    if let Some(refused) = account.unknown_cluster(&cluster) {
+        return Ok(Err(refused));
+    }
     let key = ServiceKey { cluster, service };
     let text = fitting(&file, text, || spec.canonical())?;
     let (name, parameter) = (key.to_string(), parameter_name(&key));
@@ -133,6 +136,9 @@ fn cluster(account: &Account, file: String, text: String) -> Result<std::result:
     let Some(name) = spec.cluster.clone().or_else(|| account.named_cluster().cloned()) else {
         return Ok(Err("names no cluster: add `cluster: NAME`, or give --cluster".to_owned()));
     };
+    if let Some(refused) = account.unknown_cluster(&name) {
+        return Ok(Err(refused));
+    }
     let text = fitting(&file, text, || spec.canonical())?;
     let parameter = cluster_parameter_name(&name);
     Ok(Ok(Spec { file, name: name.to_string(), parameter, route: None, follows: None, text }))

@@ -98,9 +98,11 @@ fn word(look: &Look) -> String {
     let telling = look.plan.report.iter().find(|note| {
         !matches!(
             note,
-            Note::Quiet { .. } | Note::LeftoverFound { .. } | Note::TookOver { .. } | Note::NotPublished { .. }
-        )
-            && !matches!(note, Note::Route(RouteNote::OthersGroup))
+            Note::Quiet { .. }
+                | Note::LeftoverFound { .. }
+                | Note::TookOver { .. }
+                | Note::NotPublished { .. }
+        ) && !matches!(note, Note::Route(RouteNote::OthersGroup))
             && !matches!(note, Note::Rollback(RollbackNote::RevisionsStay { .. }))
     });
     if !look.plan.steps.is_empty() {

@@ -3,10 +3,12 @@
 use futures::StreamExt as _;
 use serde_json::{Value, json};
 use windlass_aws::ledger::LedgerError;
+use windlass_aws::stacks::stacks;
 use windlass_aws::{Hints, SweepFailure, start};
+use windlass_shared::deploy::installed::Installed;
 use windlass_shared::event::{self, Malformed, Rings};
 use windlass_shared::facts::Unreadable;
-use windlass_shared::id::{ImageDigest, ImageTag, RepositoryName, ServiceKey};
+use windlass_shared::id::{ClusterName, ImageDigest, ImageTag, RepositoryName, ServiceKey, StackName};
 use windlass_shared::names;
 
 use windlass_aws::Invocation;
@@ -71,6 +73,11 @@ pub async fn handle(app: &App, payload: &[u8], invocation: &Invocation) -> Resul
         Rings::Service(key) => {
             // ECS tells of every service in the account; a spec or a person means this one.
             let only_known = incoming.envelope.as_ref().is_some_and(|envelope| envelope.source == "aws.ecs");
+            if !only_known && let Some(other) = stack_of(app, &key.cluster).await {
+                let reason = format!("cluster {} is of the stack {other}", key.cluster);
+                tracing::info!(event = %cause, %reason, "rings nothing");
+                return Ok(json!({"event": cause, "rings": [], "reason": reason}));
+            }
             let ring = if only_known { Ring::OnlyKnown } else { Ring::Always };
             let task = |key| Task { key, cause: cause.clone(), hints: Hints::default(), ring };
             // What happens to a canary's tasks is of interest to the service that it is of.
@@ -93,6 +100,20 @@ fn told(cause: String, rings: &Rings) -> String {
         _ => None,
     };
     registry.map(|registry| format!("{cause}, {registry}")).unwrap_or(cause)
+}
+
+/// The other stack whose cluster this is: every stack of an account gets each spec's event, and a person's
+/// doorbells. A cluster that no stack has is misspelled, and refused by its name.
+async fn stack_of(app: &App, cluster: &ClusterName) -> Option<StackName> {
+    if app.stack.clusters.contains(cluster) {
+        return None;
+    }
+    let stacks = stacks(&app.clients.ssm).await.unwrap_or_else(|failure| {
+        tracing::warn!(%cluster, %failure, "cannot tell whether another stack has this cluster");
+        Vec::new()
+    });
+    let mut read = stacks.iter().filter_map(|parameter| Installed::of_parameter(parameter).ok());
+    read.find(|stack| stack.clusters().any(|of| of == *cluster)).map(|stack| stack.name)
 }
 
 /// The services that follow the repository; where none does, the one that its labels ask for.

@@ -20,8 +20,17 @@ pub fn parameter_name(key: &ServiceKey) -> String {
 
 /// What it says: a JSON object, its members in the order of their names.
 pub fn text(settled: &Settled) -> String {
-    let Settled { digest, tag, task_definition, repository, pushed_at: _, spec: _, policy: _, rules: _, at: _ } =
-        settled;
+    let Settled {
+        digest,
+        tag,
+        task_definition,
+        repository,
+        pushed_at: _,
+        spec: _,
+        policy: _,
+        rules: _,
+        at: _,
+    } = settled;
     json!({
         "digest": digest,
         "repository": repository,

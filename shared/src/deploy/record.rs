@@ -13,8 +13,8 @@ use super::plan::{InFlightChange, Plan, Step, StepOutcome};
 use super::report::Note;
 use crate::id::{Actor, DeploymentId, FencingToken, TaskDefinitionArn, Timestamp};
 use crate::ledger::{
-    InFlight, KEPT_REGISTERED, Manner, PassRecord, Published, RoomWanted, SCHEMA, ServiceRow, ServiceState, StepRecord,
-    Tidy,
+    InFlight, KEPT_REGISTERED, Manner, PassRecord, Published, RoomWanted, SCHEMA, ServiceRow, ServiceState,
+    StepRecord, Tidy,
 };
 
 /// What the steps made, as far as they came.

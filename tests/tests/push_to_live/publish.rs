@@ -86,7 +86,10 @@ async fn a_revision_of_terraforms_with_the_published_image_is_rolled_out_and_kep
     stage.until_quiet().await;
     assert_published(&stage, &three);
     let live = stage.revision(published(&stage)["task_definition"].as_str().expect("an ARN"));
-    assert_eq!(live["containerDefinitions"][0]["environment"][0]["value"], "terraform", "a clone of Terraform's");
+    assert_eq!(
+        live["containerDefinitions"][0]["environment"][0]["value"], "terraform",
+        "a clone of Terraform's"
+    );
     stage.finish().await;
 }
 

@@ -85,6 +85,25 @@ async fn a_spec_for_an_unknown_cluster_is_refused_by_its_name() {
     stage.watch.verdict();
 }
 
+/// Two stacks in one account get each other's events: whose cluster it is not leaves it alone. A misspelled
+/// cluster is refused all the same.
+#[tokio::test(start_paused = true)]
+async fn a_spec_of_another_stacks_cluster_leaves_no_row() {
+    let mut stage = Stage::new(87).await;
+    stage.put_parameter("/windlass/stacks/other", r#"{"table": "others", "clusters": "blue,green"}"#);
+    let spec = "image: {repository: shop}\ntask: {cpu: 64, memory: 64}";
+    let [theirs, nobodys] = ["green", "mian"].map(|cluster| windlass_tests::ServiceKey::new(cluster, "shop"));
+    for key in [&theirs, &nobodys] {
+        stage.put_parameter(&format!("/windlass/services/{key}"), spec);
+    }
+    stage.ring(&theirs);
+    stage.push("shop", "latest", &version("1"));
+    stage.run_for(Duration::from_mins(2)).await;
+    assert_eq!(stage.row(&theirs).await.rung, 0, "{}", stage.report(&theirs).await);
+    assert!(stage.report(&nobodys).await.contains("correct the cluster's name"), "as with one stack");
+    stage.watch.verdict();
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_malformed_spec_changes_nothing_and_says_where() {
     let (mut stage, one) = shop(84).await;
