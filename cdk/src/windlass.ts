@@ -16,7 +16,7 @@ import { refuse } from './private/refuse';
  * The resources are those of `template.yaml`, as SAM's own translator writes them.
  */
 export class Windlass extends Construct {
-  /** The ledger's name: `WINDLASS_TABLE` of the `windlass` command. */
+  /** The ledger's name. The `windlass` command finds it by the stack's name. */
   public readonly tableName: string;
   /** The URL of the queue of events that nothing could be done with. */
   public readonly deadLetterQueueUrl: string;
