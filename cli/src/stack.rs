@@ -125,8 +125,8 @@ fn none(place: &Place) -> Failure {
 
 fn install_or_look() -> String {
     format!(
-        "install one with `sam build && sam deploy --guided`, or {ELSEWHERE}; a stack of an older template.yaml is found \
-         by its output Table: --table, or export WINDLASS_TABLE"
+        "install one as README.md says (Deploy it), or {ELSEWHERE}; a stack of an older template.yaml has no parameter: \
+         name its table by --table, its output Table"
     )
 }
 
@@ -207,9 +207,21 @@ mod tests {
 
     #[test]
     fn every_no_names_the_place_the_reason_and_the_next_step() {
-        insta::assert_snapshot!(told(&[], None), @"");
-        insta::assert_snapshot!(told(&["a", "b"], None), @"");
-        insta::assert_snapshot!(told(&["a", "b"], Some("c")), @"");
-        insta::assert_snapshot!(told(&[], Some("c")), @"");
+        insta::assert_snapshot!(told(&[], None), @"
+        eu-central-1 (profile prod) has no stack of Windlass
+        hint: install one as README.md says (Deploy it), or look elsewhere by --region and --profile; a stack of an older template.yaml has no parameter: name its table by --table, its output Table
+        ");
+        insta::assert_snapshot!(told(&["a", "b"], None), @"
+        eu-central-1 (profile prod) has 2 stacks of Windlass: a, b
+        hint: say which one: --stack a, or export WINDLASS_STACK=a
+        ");
+        insta::assert_snapshot!(told(&["a", "b"], Some("c")), @"
+        eu-central-1 (profile prod) has no stack `c` of Windlass; it has a, b
+        hint: correct --stack or WINDLASS_STACK, or look elsewhere by --region and --profile
+        ");
+        insta::assert_snapshot!(told(&[], Some("c")), @"
+        eu-central-1 (profile prod) has no stack of Windlass, and so no `c`
+        hint: install one as README.md says (Deploy it), or look elsewhere by --region and --profile; a stack of an older template.yaml has no parameter: name its table by --table, its output Table
+        ");
     }
 }

@@ -180,7 +180,64 @@ fn a_stack_is_found_by_its_name_or_by_itself() {
     told += &local.run(&["status"], "");
     local.variables.remove("WINDLASS_STACK");
     told += &local.run(&["status"], "");
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @"
+    the only one:
+    $ windlass status
+    SERVICE  IMAGE  STATE  TASKS  IN FLIGHT  HOLD  LAST RELEASE
+    Windlass knows no service: `windlass apply FILE`, or tag one with windlass:track
+    (exit 0)
+    $ windlass apply -
+    main/shop: created (/windlass/services/main/shop, version 1)
+    (exit 0)
+    $ windlass apply -
+    stdin: refused, and nothing was written
+      cluster `mian` is of no stack of Windlass in this Region (windlass has main); correct the cluster's name, or add it to the stack's ClusterNames first
+    (exit 1)
+    $ windlass --stack windlass apply -
+    green/shop: created (/windlass/services/green/shop, version 1)
+    (exit 0)
+    $ windlass --stack windlass apply -
+    stdin: refused, and nothing was written
+      cluster `mian` is of no stack of Windlass in this Region (other has blue, green; windlass has main); correct the cluster's name, or add it to the stack's ClusterNames first
+    (exit 1)
+    one of two:
+    $ windlass status
+    error: finding the stack
+      caused by: eu-central-1 has 2 stacks of Windlass: other, windlass
+    hint: say which one: --stack other, or export WINDLASS_STACK=other
+    (exit 3)
+    $ windlass --stack windlass plan
+    main/shop
+      refused: repository shop does not exist; create it, or correct the spec
+    (exit 0)
+    $ windlass plan
+    main/shop
+      refused: repository shop does not exist; create it, or correct the spec
+    (exit 0)
+    $ windlass --stack windlas status
+    error: finding the stack
+      caused by: eu-central-1 has no stack `windlas` of Windlass; it has other, windlass
+    hint: correct --stack or WINDLASS_STACK, or look elsewhere by --region and --profile
+    (exit 3)
+    $ windlass --stack windlass --table t status
+    error: the argument '--stack <NAME>' cannot be used with '--table <TABLE>'
+
+    Usage: windlass --stack <NAME> <COMMAND>
+
+    For more information, try '--help'.
+    (exit 64)
+    none:
+    $ windlass status
+    error: finding the stack
+      caused by: eu-central-1 has no stack of Windlass, and so no `windlass`
+    hint: install one as README.md says (Deploy it), or look elsewhere by --region and --profile; a stack of an older template.yaml has no parameter: name its table by --table, its output Table
+    (exit 3)
+    $ windlass status
+    error: finding the stack
+      caused by: eu-central-1 has no stack of Windlass
+    hint: install one as README.md says (Deploy it), or look elsewhere by --region and --profile; a stack of an older template.yaml has no parameter: name its table by --table, its output Table
+    (exit 3)
+    ");
     assert_eq!(local.end(), 0);
 }
 
@@ -199,5 +256,9 @@ fn where_nothing_answers_the_error_says_where_it_looked() {
         .output()
         .unwrap();
     assert_eq!(end.status.code(), Some(3));
-    insta::assert_snapshot!(String::from_utf8(end.stderr).unwrap(), @"");
+    insta::assert_snapshot!(String::from_utf8(end.stderr).unwrap(), @"
+    error: looking for the stack in eu-central-1 (profile prod)
+      caused by: ssm:GetParametersByPath: no answer: dispatch failure: io error: client error (Connect): tcp connect error: Connection refused (os error 111)
+    hint: check AWS_ENDPOINT_URL, the Region and the network, then try again; for the embedded AWS: is `windlass local` still running?
+    ");
 }
