@@ -15,9 +15,10 @@ function plain(node) {
       const dot = value.indexOf('.');
       return [key, [value.slice(0, dot), value.slice(dot + 1)]];
     }
-    // A map of names to themselves, as the CDK writes it where a parameter's place is taken.
-    if (key === 'Fn::Sub' && Array.isArray(value) && Object.entries(value[1]).every(([name, it]) => it.Ref === name)) {
-      return [key, value[0]];
+    // Names that stand for themselves, as the CDK writes them where a parameter's place is taken.
+    if (key === 'Fn::Sub' && Array.isArray(value)) {
+      const others = Object.entries(value[1]).filter(([name, it]) => it.Ref !== name);
+      return [key, others.length > 0 ? [value[0], plain(Object.fromEntries(others))] : value[0]];
     }
     if (key === 'DependsOn' && typeof value === 'string') return [key, [value]];
     return [key, plain(value)];
