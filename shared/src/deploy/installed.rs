@@ -88,8 +88,8 @@ mod tests {
     #[test]
     fn what_is_no_stacks_is_refused_by_its_name() {
         let why = |name: &str, text: &str| read(name, text).unwrap_err().to_string();
-        insta::assert_snapshot!(why("/windlass/stacks/prod", "{}"), @"");
-        insta::assert_snapshot!(why("/windlass/stacks/prod", "hello"), @"");
-        insta::assert_snapshot!(why("/windlass/services/main/shop", r#"{"table": "t"}"#), @"");
+        insta::assert_snapshot!(why("/windlass/stacks/prod", "{}"), @"the parameter /windlass/stacks/prod does not read as a stack's settings: it names no table");
+        insta::assert_snapshot!(why("/windlass/stacks/prod", "hello"), @"the parameter /windlass/stacks/prod does not read as a stack's settings: expected value at line 1 column 1");
+        insta::assert_snapshot!(why("/windlass/services/main/shop", r#"{"table": "t"}"#), @"the parameter /windlass/services/main/shop does not read as a stack's settings: it is not below /windlass/stacks");
     }
 }

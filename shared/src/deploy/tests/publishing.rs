@@ -27,9 +27,13 @@ fn what_is_live_is_published_once() {
     let mut world = publishing();
     assert_eq!(judged(&world), Triage::Pass("what is live is to be published"));
     let plan = world.plan();
-    insta::assert_snapshot!(plan, @"");
+    insta::assert_snapshot!(plan, @"
+    main/shop
+      quiet: latest (aaaaaaaaaaaa) is live
+      1. publish what is live in /windlass/deployed/main/shop
+    ");
     let Some(Step::Publish { text, .. }) = plan.steps.last() else { panic!("{plan}") };
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"{"digest":"sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","repository":"shop","tag":"latest","task_definition":"arn:aws:ecs:eu-central-1:123456789012:task-definition/shop:7"}"#);
     world.row.state = after(&world, &plan, &StepOutcome::Done);
     assert_eq!(judged(&world), Triage::Quiet);
     assert_eq!(world.plan().steps, []);
@@ -57,7 +61,11 @@ fn a_refusal_is_told_and_nothing_more() {
     let refused = StepOutcome::Failed { kind: FailureKind::Denied, reason: "AccessDenied".into() };
     world.row.state = after(&world, &plan, &refused);
     let told = world.plan();
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @"
+    main/shop
+      quiet: latest (aaaaaaaaaaaa) is live
+      not published: /windlass/deployed/main/shop does not say what is live, for AWS refused it; the next release tries again. AccessDenied
+    ");
     world.row.state = after(&world, &told, &StepOutcome::Done);
     assert_eq!(judged(&world), Triage::Quiet, "it is not asked each minute");
     let released = world.row.state.settled.as_mut().unwrap();
