@@ -304,7 +304,7 @@ fn judge(
 ) -> Turn<ServiceState, Done> {
     let steps = made.outcomes.iter().filter(|outcome| outcome.goes_on()).count();
     let last = made.outcomes.last();
-    let refused = match plan.steps.iter().zip(&made.outcomes).last() {
+    let refused = match plan.steps.iter().zip(&made.outcomes).next_back() {
         Some((step, StepOutcome::Failed { reason, .. })) if !step.may_fail() => Some(reason.clone()),
         _ => None,
     };
