@@ -16,6 +16,7 @@ mod create;
 mod first;
 mod gates;
 mod keep;
+mod labels;
 mod native;
 mod pre_deploy;
 mod publish;
@@ -314,6 +315,7 @@ impl<'a> Planner<'a> {
     fn wanted(&mut self) -> Result<Wanted, Stop> {
         match wanted::wanted(self.facts, self.settings) {
             Ok(wanted) => {
+                self.labels_may(&wanted)?;
                 self.repository = Some(wanted.spec.image.repository.clone());
                 self.follows = wanted.spec.after.as_ref().and_then(After::upstream);
                 Ok(wanted)

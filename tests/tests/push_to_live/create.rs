@@ -101,6 +101,32 @@ async fn labels_make_a_service_from_its_first_push_alone() {
     stage.finish().await;
 }
 
+/// Whoever may push to one repository gets no other one's service by naming it.
+#[tokio::test(start_paused = true)]
+async fn labels_of_another_repository_take_no_service_over() {
+    let mut stage = Stage::new(37).await;
+    let admin = [
+        ("windlass.path", "/admin/*"),
+        ("windlass.port", "8080"),
+        ("windlass.cpu", "64"),
+        ("windlass.memory", "128"),
+    ];
+    let one = stage.push("team/admin", "v1", &labelled("1", &admin));
+    stage.run_for(Duration::from_secs(2)).await;
+    stage.until_quiet().await;
+    stage.assert_live("admin", &one);
+    let named = [("windlass.service", "admin"), ("windlass.cpu", "64"), ("windlass.memory", "128")];
+    stage.push("team/other", "v1", &labelled("2", &named));
+    stage.run_for(Duration::from_mins(3)).await;
+    stage.assert_live("admin", &one);
+    // And its own next push goes live.
+    let three = stage.push("team/admin", "v2", &labelled("3", &admin));
+    stage.run_for(Duration::from_secs(2)).await;
+    stage.until_quiet().await;
+    stage.assert_live("admin", &three);
+    stage.finish().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn labels_beyond_the_guard_rails_make_nothing() {
     let mut stage = Stage::new(23).await;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::world::{World, digest};
+use super::world::{World, digest, image_of, ours, revision};
 use crate::deploy::{Note, Step, record, route};
 use crate::facts::{
     Fact, FailureKind, RolloutState, RuleConditions, ServiceLoadBalancer, TargetGroup, TargetHealth,
@@ -269,10 +269,8 @@ fn labelled(world: World) -> World {
     world
 }
 
-#[test]
-fn labels_alone_make_a_service_where_the_stack_allows_it() {
-    let mut world = labelled(World::empty(SPEC));
-    world.settings.guard_rails = crate::spec::GuardRails {
+fn rails() -> crate::spec::GuardRails {
+    crate::spec::GuardRails {
         enabled: true,
         clusters: std::collections::BTreeSet::from(["main".into()]),
         path_prefixes: vec!["/shop/".into()],
@@ -280,7 +278,49 @@ fn labels_alone_make_a_service_where_the_stack_allows_it() {
         max_cpu: 256,
         max_memory: 512,
         max_desired: 2,
-    };
+    }
+}
+
+/// main/shop is there, runs this image, and labels of an image of `shop` name it.
+fn labelled_and_there(tags: BTreeMap<String, String>, image: &str) -> World {
+    let mut world = labelled(World::tracked("shop:latest"));
+    world.settings.guard_rails = rails();
+    world.service().tags = tags;
+    world.facts.live_task_definition = Fact::Known(revision(7, image));
+    world
+}
+
+#[test]
+fn labels_bring_nothing_to_a_service_that_runs_another_repositorys_image() {
+    let plan = labelled_and_there(ours(), "registry.example/other@sha256:0").plan();
+    assert_eq!((&plan.steps[..], &plan.repository), (&[][..], &None));
+    insta::assert_snapshot!(plan, @"
+    main/shop
+      refused: the labels of shop name main/shop, which runs an image of another repository; give `windlass.service` another name, or write a spec and `windlass apply` it
+    ");
+}
+
+#[test]
+fn labels_do_not_adopt_what_windlass_did_not_make() {
+    let plan = labelled_and_there(BTreeMap::new(), &image_of(&digest('a'))).plan();
+    assert_eq!((&plan.steps[..], &plan.repository), (&[][..], &None));
+    insta::assert_snapshot!(plan, @"
+    main/shop
+      refused: the labels of shop name main/shop, which Windlass did not make; give `windlass.service` another name, or write a spec and `windlass apply` it
+    ");
+}
+
+#[test]
+fn labels_go_on_with_what_they_made() {
+    let plan = labelled_and_there(ours(), &image_of(&digest('a'))).plan();
+    assert_eq!(plan.repository, Some("shop".into()));
+    assert!(!plan.to_string().contains("the labels of"), "{plan}");
+}
+
+#[test]
+fn labels_alone_make_a_service_where_the_stack_allows_it() {
+    let mut world = labelled(World::empty(SPEC));
+    world.settings.guard_rails = rails();
     insta::assert_snapshot!(world.plan(), @"
     main/shop
       release: v1.0.0 aaaaaaaaaaaa (from nothing)
