@@ -32,12 +32,15 @@ pub struct Invocation {
 
 impl Invocation {
     /// The invocation whose deadline Lambda gave, in milliseconds since the epoch; `timeout` from now
-    /// where it gave none.
+    /// where it gave none. One that is over before anything began is none: the emulator of cargo-lambda
+    /// says ten minutes after the epoch, and every pass would be out of time.
     pub fn new(request_id: &str, deadline_ms: u64, clock: &Clock, timeout: std::time::Duration) -> Self {
+        let now = clock.now();
         let deadline = i64::try_from(deadline_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
         let timeout = SignedDuration::try_from(timeout).unwrap_or(LEASE_MARGIN);
-        let otherwise = || clock.now().saturating_add(timeout).unwrap_or(Timestamp::MAX);
-        Self { request_id: request_id.to_owned(), deadline: deadline.unwrap_or_else(otherwise) }
+        let otherwise = || now.saturating_add(timeout).unwrap_or(Timestamp::MAX);
+        let deadline = deadline.filter(|at| *at > now).unwrap_or_else(otherwise);
+        Self { request_id: request_id.to_owned(), deadline }
     }
 
     /// Until when a lease that is taken now must last.
@@ -144,4 +147,22 @@ async fn rounds<P: Pass>(
     }
     ledger.let_go(lease).await?;
     Ok(Passed::OutOfTime)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_that_is_over_before_anything_began_is_none() {
+        let noon: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
+        let clock = Clock::given(move || noon);
+        let of = |deadline_ms| {
+            Invocation::new("r", deadline_ms, &clock, std::time::Duration::from_mins(1)).deadline.to_string()
+        };
+        assert_eq!(of(600_000), "2026-11-23T12:01:00Z");
+        assert_eq!(of(u64::MAX), "2026-11-23T12:01:00Z");
+        let given = noon.as_millisecond() + 30_000;
+        assert_eq!(of(given.unsigned_abs()), "2026-11-23T12:00:30Z");
+    }
 }
