@@ -4,6 +4,7 @@ has had three releases."""
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -30,9 +31,12 @@ class Account:
             "REGISTRY": world.registry,
             "LOAD_BALANCER": world.alb,
         }
-        for path in [*ROOT.iterdir(), *(HERE / "files").iterdir()]:
+        for path in ROOT.iterdir():
             if not path.name.startswith(".") and path.name != "target":
                 (directory / path.name).symlink_to(path)
+        # Copies: a page's command may write them.
+        for path in (HERE / "files").iterdir():
+            shutil.copy(path, directory)
 
     def shell(self, script, timeout=120):
         return subprocess.run(

@@ -7,6 +7,9 @@
 | `<!-- run: local; in its place: COMMAND -->` | needs what no test machine has (Docker); this test runs COMMAND there |
 | `<!-- run by: PATH … -->` | those files run it; they are in the repository |
 | `<!-- needs AWS -->`, `<!-- needs AWS: why -->` | nobody runs it: it needs an account |
+
+A block of YAML is a service's spec, whole or a part of one, unless its comment says `cluster's spec`, `trace`, or
+`not a spec: why`. `file: NAME` is a whole spec that the page's commands find under that name.
 """
 
 import dataclasses

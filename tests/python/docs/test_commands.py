@@ -8,7 +8,7 @@ from processes import eventually
 from world import windlass_local
 
 # Where a person's first steps are told, nothing is there yet.
-EMPTY = {"docs/install.md", "docs/developing.md"}
+EMPTY = {"docs/install.md", "docs/developing.md", "docs/migration.md"}
 # Virtual seconds in a real one.
 SPEED = 30
 
@@ -28,6 +28,9 @@ def test_the_commands_of_a_page_do_what_they_say(page, tmp_path):
         account = Account(world, tmp_path / "person")
         if page not in EMPTY:
             account.release_shop()
+        for block in blocks(page):
+            if block.mark.startswith("file: "):
+                (account.directory / block.mark.removeprefix("file: ")).write_text(block.text)
         for block, mark in local_blocks(page):
             if mark.first:
                 account.must(mark.first)

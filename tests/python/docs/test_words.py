@@ -1,15 +1,20 @@
 """What the pages say without running anything: every block is marked, every command is one that there is, every spec is
 one that `windlass spec check` takes, every link leads somewhere."""
 
+import contextlib
+import functools
+import io
 import os
 import pathlib
 import re
 import shlex
 import subprocess
 import sys
+import tomllib
 
 import pytest
 import yaml
+from awscli.clidriver import create_clidriver
 from marks import Runs, read_mark
 from pages import PAGES, SHELLS, anchors, blocks, inline_code, links
 from processes import ROOT
@@ -20,9 +25,9 @@ SHELL_BLOCKS = [block for page in PAGES for block in blocks(page) if block.langu
 SPECS = [block for page in PAGES for block in blocks(page) if block.language == "yaml"]
 
 
-def run(*command, stdin="", cwd=ROOT):
+def run(*command, stdin="", cwd=ROOT, timeout=60):
     environment = {**os.environ, "AWS_DEFAULT_REGION": "eu-central-1", "AWS_EC2_METADATA_DISABLED": "true", "SAM_CLI_TELEMETRY": "0"}
-    return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60, env=environment, cwd=cwd)
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=timeout, env=environment, cwd=cwd)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -87,13 +92,14 @@ def refusal(words):
     # What goes into a file is no argument.
     if ">" in words:
         words = words[: words.index(">")]
-    program, arguments = (words or [""])[0], words[1:]
+    # A built program is called by its place before it is installed.
+    program, arguments = (words or [""])[0].removeprefix("target/debug/"), words[1:]
     if program == "windlass":
         # clap reads what stands before --help: an unknown command, option or word too many is an error.
         done = run(binary(), *arguments, "--help")
         return "" if done.returncode == 0 else done.stderr
     if program.endswith("sam"):
-        told = run(str(TOOLS / "sam"), arguments[0], "--help").stdout
+        told = help_of_sam(arguments[0])
         missing = [word for word in arguments if word.startswith("--") and not re.search(re.escape(word.split("=")[0]) + r"(?![\w-])", told)]
         return f"sam {arguments[0]} has no {missing}" if missing else ""
     if program == "aws":
@@ -101,6 +107,11 @@ def refusal(words):
     if "/" in program and not program.startswith(("/", "~", "$", "<")):
         return "" if (ROOT / program).exists() else f"{program} is not in the repository"
     return ""
+
+
+@functools.cache
+def help_of_sam(command):
+    return run(str(TOOLS / "sam"), command, "--help").stdout
 
 
 # Only in the AWS CLI's second version, or a command of the CLI's own that makes no skeleton.
@@ -111,8 +122,19 @@ def refused_by_aws(arguments):
     """The AWS CLI's own opinion, without a call: with --generate-cli-skeleton it reads all else and stops."""
     if tuple(arguments[:2]) in NOT_BY_SKELETON:
         return ""
-    done = run(str(TOOLS / "aws"), *arguments, "--generate-cli-skeleton", "input")
-    return "" if done.returncode == 0 else done.stderr
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()) as said:
+        try:
+            code = aws_cli().main([*arguments, "--generate-cli-skeleton", "input"])
+        except SystemExit as end:
+            code = end.code
+    return said.getvalue() if code else ""
+
+
+@functools.cache
+def aws_cli():
+    """The AWS CLI in this process: starting one takes a second."""
+    os.environ.setdefault("AWS_DEFAULT_REGION", "eu-central-1")
+    return create_clidriver()
 
 
 @pytest.mark.parametrize("block", SHELL_BLOCKS, ids=str)
@@ -146,14 +168,13 @@ def whole(block):
     kind = block.mark or "service's spec"
     if kind == "cluster's spec":
         return {"cluster": "main", **told}
-    assert kind == "service's spec", f"{block}: <!-- {kind} --> is no mark of a yaml block: service's spec, cluster's spec, trace, or not a spec: why"
+    assert kind == "service's spec", f"{block}: <!-- {kind} --> is no mark of a yaml block: marks.py has them"
     return {**WHOLE, **({} if "route" in told else ROUTE), **TASK, **told}
 
 
 @pytest.mark.parametrize("block", [block for block in SPECS if not block.mark.startswith(("trace", "not a spec:"))], ids=str)
 def test_every_spec_is_one(block):
-    # The page's own text is read where it is whole; a fragment is completed.
-    text = block.text if "repository:" in block.text and "service:" in block.text else yaml.safe_dump(whole(block))
+    text = block.text if block.mark.startswith("file: ") else yaml.safe_dump(whole(block))
     done = run(binary(), "spec", "check", "-", stdin=text)
     assert done.returncode == 0, f"{block}:\n{done.stdout}{done.stderr}"
 
@@ -161,8 +182,15 @@ def test_every_spec_is_one(block):
 @pytest.mark.parametrize("block", [block for block in SPECS if block.mark == "trace"], ids=str)
 def test_every_trace_is_one(block, tmp_path):
     (tmp_path / "my.yaml").write_text(block.text)
-    done = run(binary(), "simulate", "my.yaml", "--policy", "windlass", "--json", cwd=tmp_path)
+    done = run(binary(), "simulate", "my.yaml", "--policy", "windlass", "--json", cwd=tmp_path, timeout=300)
     assert done.returncode == 0, f"{block}:\n{done.stdout}{done.stderr}"
+
+
+def test_the_sample_of_samconfig_says_what_sam_and_the_template_know():
+    told = tomllib.loads((ROOT / "samconfig.example.toml").read_text())["default"]["deploy"]["parameters"]
+    parameters = re.findall(r"^  (\w+):$", (ROOT / "template.yaml").read_text().split("\nConditions:")[0], re.MULTILINE)
+    assert [one for one in told["parameter_overrides"] if one.split("=")[0] not in parameters] == []
+    assert [key for key in told if f"--{key.replace('_', '-')}" not in help_of_sam("deploy")] == []
 
 
 # ---- Links -------------------------------------------------------------------------------------------------
@@ -180,3 +208,15 @@ def test_every_link_leads_somewhere(page):
         elif anchor and file.suffix == ".md" and anchor not in anchors(str(file.relative_to(ROOT))):
             broken.append(f"{page}:{line}: {target}: no such heading")
     assert not broken, "\n".join(broken)
+
+
+# ---- Tests that a page names -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page != "docs/least-privilege.md"])
+def test_every_test_that_a_page_names_is_there(page):
+    """`module::name` or `test_name`, or a Rust test's whole sentence; docs/least-privilege.md is judged by its own."""
+    named = [(n, text) for n, text in inline_code(page) if re.fullmatch(r"(\w+::)?[a-z]+(_[a-z0-9]+){4,}", text)]
+    source = "\n".join(path.read_text() for folder, kind in (("tests", "rs"), ("tests", "py"), ("shared", "rs"), ("aws", "rs")) for path in (ROOT / folder).rglob(f"*.{kind}"))
+    missing = [f"{page}:{n}: {text}" for n, text in named if not re.search(rf"(fn|def) {text.split('::')[-1]}\(", source)]
+    assert not missing, missing
