@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use windlass_shared::ledger::RollbackTo;
 use windlass_sim::ServiceId;
 use windlass_tests::account::ByHand;
 use windlass_tests::registry::{ACCOUNT, HOST, repository};
@@ -264,6 +265,45 @@ async fn a_pull_through_cache_rings_whoever_follows_its_repository() {
     let began = history.iter().rfind(|pass| pass.began.is_some()).unwrap();
     assert!(began.cause.starts_with("pull of hub/shop:latest"), "{}", began.cause);
     let _: Vec<String> = not_forwarded(&stage);
+    stage.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scan_in_the_registry_account_is_waited_for_and_its_end_rings() {
+    let (mut stage, one) = shop(1513, ACCOUNT).await;
+    stage
+        .apply_spec("shop", &format!("image: {{repository: {HOST}/shop}}\nscan: {{max_severity: medium}}\n"));
+    stage.run_for(BY_EVENT).await;
+    stage.until_quiet().await;
+    let on = json!({"repositoryName": "shop", "imageScanningConfiguration": {"scanOnPush": true}});
+    stage.by_hand_there(ServiceId::Ecr, "PutImageScanningConfiguration", &on);
+    let two = stage.push(&repository("shop"), "latest", &labelled("2", &[("sim.findings", "LOW=9")]));
+    stage.run_for(BY_EVENT).await;
+    stage.assert_live("shop", &one);
+    let report = stage.report(&key("shop")).await;
+    assert!(report.contains("for the scan of"), "{report}");
+    // Ten seconds a scan.
+    stage.run_for(BY_EVENT * 2).await;
+    let history = stage.history(&key("shop")).await;
+    let began = history.iter().rfind(|pass| pass.began.is_some()).unwrap();
+    assert!(began.cause.starts_with("scan of shop:latest"), "{}", began.cause);
+    stage.until_quiet().await;
+    stage.assert_live("shop", &two);
+    stage.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollback_finds_another_accounts_image() {
+    let (mut stage, one) = shop(1514, ACCOUNT).await;
+    let two = stage.push(&repository("shop"), "latest", &version("2"));
+    stage.run_for(BY_EVENT).await;
+    stage.until_quiet().await;
+    stage.assert_live("shop", &two);
+    stage.roll_back(&key("shop"), RollbackTo::Previous).await;
+    stage.run_for(BY_EVENT).await;
+    stage.until_quiet().await;
+    stage.assert_live("shop", &one);
+    assert_eq!(image(&stage, "shop", 0), format!("{HOST}/shop@{one}"));
     stage.finish().await;
 }
 
