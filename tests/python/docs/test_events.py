@@ -88,7 +88,8 @@ def test_a_function_answers_every_event(answers, words, function, event):
     code, out, err = answers[function, event]
     assert code == 0, err
     answer = json.loads(out)
-    assert answer["event"] == words[event]
+    # It knows its own account, and says so of an event of another one.
+    assert answer["event"].removesuffix(", account 123456789000 in eu-central-1") == words[event]
     # It rings, or says why not. A sweep over nothing, and an image that nobody follows, need no reason.
     nobody = event.startswith("schedule-") or (function == "deploy" and event.startswith(("ecr-", "inspector2-scan-image")))
     assert answer["rings"] or answer.get("reason") or nobody, answer
