@@ -12,6 +12,8 @@ import sys
 import boto3
 import pytest
 
+from samcli.yamlhelper import yaml_dump, yaml_parse
+
 from processes import CREDENTIALS, REGION, ROOT, eventually, free_port, running
 from world import World, binary, windlass_local
 
@@ -88,6 +90,21 @@ def deployed(tmp_path_factory):
         print((directory / "err").read_text()[-6000:], file=sys.stderr)
 
 
+# What ministack refuses by its type, even behind a condition that does not hold. With RegistryAccounts only: the simulator
+# has it (tests/tests/push_to_live/accounts.rs).
+UNKNOWN_TO_MINISTACK = {"AWS::Events::EventBusPolicy"}
+
+
+def known(template):
+    """The built template beside itself, without what ministack does not know."""
+    whole = yaml_parse(template.read_text())
+    left_out = [name for name, resource in whole["Resources"].items() if resource["Type"] in UNKNOWN_TO_MINISTACK]
+    assert all(whole["Resources"].pop(name)["Condition"] == "HasRegistryAccounts" for name in left_out), left_out
+    path = template.with_name("template-ministack.yaml")
+    path.write_text(yaml_dump(whole))
+    return path
+
+
 def deploy(variables, listener):
     """`sam deploy`, as a user would."""
     environment = {**os.environ, **variables, "SAM_CLI_TELEMETRY": "0"}
@@ -101,7 +118,7 @@ def deploy(variables, listener):
     processor = built().parent.name
     # ministack makes no alarms of metric math: cfn-lint and the CDK's validation have looked at those.
     parameters = [f"Architecture={processor}", f"ListenerArn={listener}", "ClusterNames=main", "RepositoryNames=*", "Alarms=no"]
-    run("sam", "deploy", "--template-file", str(built()), "--stack-name", "windlass", "--s3-bucket", "artifacts", "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-progressbar", "--parameter-overrides", *parameters)
+    run("sam", "deploy", "--template-file", str(known(built())), "--stack-name", "windlass", "--s3-bucket", "artifacts", "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-progressbar", "--parameter-overrides", *parameters)
     stacks = json.loads(run("aws", "cloudformation", "describe-stacks", "--stack-name", "windlass", "--output", "json"))
     return {output["OutputKey"]: output["OutputValue"] for output in stacks["Stacks"][0]["Outputs"]}
 
