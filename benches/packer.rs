@@ -137,6 +137,7 @@ fn packer(criterion: &mut Criterion) {
         gapless: std::collections::BTreeSet::new(),
         zones: Touch::Allow,
         exempt: BTreeSet::new(),
+        for_now: BTreeSet::new(),
     };
     let outcome = spare(&world, &offers, &[], &policy);
     eprintln!("spare of 1,000 instances with 10,000 tasks: {}, {}", outcome.emptied.len(), outcome.saves);

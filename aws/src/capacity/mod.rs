@@ -122,7 +122,9 @@ impl CapacityObserver {
     /// what else is wanted, and who could bring more. No alarms, and nobody's desired counts.
     pub async fn room_facts(&self, cluster: &ClusterName) -> Fact<Box<RoomFacts>> {
         let ecs = &self.clients.ecs;
-        let (services, instances, tasks, providers, groups, row) = join!(
+        let name = spec::cluster_parameter_name(cluster);
+        let (parameter, services, instances, tasks, providers, groups, row) = join!(
+            parameter(&self.clients.ssm, &name),
             services::services(ecs, cluster),
             instances::instances(ecs, cluster),
             instances::tasks(ecs, cluster),
@@ -139,6 +141,7 @@ impl CapacityObserver {
             }
         };
         let mut facts = CapacityFacts {
+            parameter,
             services,
             instances,
             tasks,

@@ -3,11 +3,11 @@
 use anyhow::{Context as _, anyhow};
 use serde_json::json;
 use windlass_aws::capacity::CapacityObserver;
-use windlass_shared::capacity::{Agent, InstanceState, Supply};
+use windlass_shared::capacity::{Agent, InstanceState, Share, Supply};
 use windlass_shared::facts::Fact;
 use windlass_shared::id::{ClusterName, Timestamp};
 use windlass_shared::ledger::ClusterRow;
-use windlass_shared::scale::picture::{GroupPicture, InstancePicture, Picture, Waiting};
+use windlass_shared::scale::picture::{GroupPicture, InstancePicture, Picture, SharePicture, Waiting};
 use windlass_shared::scale::{self, CapacityFacts, CapacityPlan};
 
 use super::bars::{Bar, Palette};
@@ -131,7 +131,7 @@ fn heading(cluster: &ClusterName, picture: &Picture) -> String {
 }
 
 fn group(it: &GroupPicture) -> String {
-    let GroupPicture { name, min, max, desired, launching, supply } = it;
+    let GroupPicture { name, min, max, desired, launching, supply, share } = it;
     let on_their_way = if *launching > 0 { format!(", {launching} on their way") } else { String::new() };
     let whose = match supply {
         Supply::Open => "Windlass sets its capacity",
@@ -140,10 +140,17 @@ fn group(it: &GroupPicture) -> String {
         Supply::NotOurs => "left alone: no tag windlass:cluster",
     };
     format!(
-        "  {} wants {desired} of {min} to {max}{on_their_way}; {}",
+        "  {} wants {desired} of {min} to {max}{on_their_way}{}; {}",
         paint(STRONG, name),
+        share.as_ref().map(shared_out).unwrap_or_default(),
         paint(FAINT, whose)
     )
+}
+
+fn shared_out(it: &SharePicture) -> String {
+    let SharePicture { of_spec: Share { base, weight }, has, fair } = it;
+    let base = if *base > 0 { format!("base {base}, ") } else { String::new() };
+    format!("; {base}weight {weight}: has {has}, {fair} by its share")
 }
 
 fn row(it: &InstancePicture, palette: &Palette) -> Vec<String> {

@@ -9,6 +9,7 @@
 //!    then the one with the fewest instances.
 //! 3. While all still fits with one instance fewer, it is left away.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -16,10 +17,11 @@ use serde::{Deserialize, Serialize};
 use super::catalogue::{Catalogue, RowAt};
 use super::fleet::{BinAt, Fill, Fleet, Fresh, Put, State};
 use super::instance::{Attributes, Instance, UsdPerHour};
-use super::offer::{GroupOffer, Share, Supply};
+use super::offer::{GroupOffer, Supply};
 use super::place::{ALIGNED_ROWS_MAX, Refusals, Wanted, pack, shapes};
 use super::resources::Resources;
 use super::shape::Demand;
+use super::share::Turn;
 use super::why::{Lack, Obstacle, Why};
 use crate::id::{AutoScalingGroupName, AvailabilityZone};
 
@@ -246,7 +248,7 @@ impl<'a> Buyer<'a> {
     /// The best of several ways; the fleet is left as it was found.
     fn shop(&mut self, left: &[(RowAt, u32)]) -> Basket {
         let mut left = left.to_vec();
-        left.sort_by_key(|(row, _)| std::cmp::Reverse(self.fleet.dominant(*row)));
+        left.sort_by_key(|(row, _)| Reverse(self.fleet.dominant(*row)));
         let mut only: Vec<Option<usize>> = vec![None];
         let by_price = self.stalls.iter().all(|it| it.offer.share.is_none());
         if by_price && self.stalls.len() > 1 {
@@ -271,7 +273,9 @@ impl<'a> Buyer<'a> {
                 let count = self.stocks[*stall].desired + basket.bought[*stall];
                 basket.bought[*stall] > 0 && count < self.stalls[*stall].offer.max
             };
-            let Some(stall) = (0..self.stalls.len()).find(has_more) else { return false };
+            let stalls = (0..self.stalls.len()).filter(has_more);
+            let turn = |stall: &usize| self.turn(*stall, basket.bought[*stall]);
+            let Some(stall) = stalls.min_by_key(turn) else { return false };
             basket.bought[stall] += 1;
             if self.holds(basket) {
                 return true;
@@ -333,14 +337,8 @@ impl<'a> Buyer<'a> {
     }
 
     /// Whose turn it is among groups with shares; the smaller first.
-    fn turn(&self, stall: usize, bought: u32) -> (u32, u64) {
-        let count = u64::from(self.stocks[stall].desired) + u64::from(bought);
-        match self.stalls[stall].offer.share {
-            None => (1, 0),
-            Some(Share { base, .. }) if count < u64::from(base) => (0, 0),
-            Some(Share { weight: 0, .. }) => (2, 0),
-            Some(Share { base, weight }) => (1, ((count - u64::from(base)) << 16) / u64::from(weight)),
-        }
+    fn turn(&self, stall: usize, bought: u32) -> Turn {
+        self.stalls[stall].offer.turn(self.stocks[stall].desired.saturating_add(bought))
     }
 
     /// What the next instance of a stall would take, were it opened; nothing stays open.
@@ -410,21 +408,23 @@ impl<'a> Buyer<'a> {
         basket.price += u128::from(pick.price);
     }
 
-    /// Leaves one away while all still fits, packed anew over what would be bought.
+    /// Leaves one away while all still fits, packed anew over what would be bought: first of the group whose
+    /// turn came last.
     fn trim(&mut self, mut basket: Basket) -> Basket {
         if basket.bought.iter().sum::<u32>() > TRIM_MAX {
             return basket;
         }
-        for stall in 0..self.stalls.len() {
-            while basket.bought[stall] > 0 {
-                basket.bought[stall] -= 1;
-                if !self.holds(&basket) {
-                    basket.bought[stall] += 1;
-                    break;
-                }
+        let mut open: Vec<usize> = (0..self.stalls.len()).collect();
+        loop {
+            open.retain(|stall| basket.bought[*stall] > 0);
+            let last = |stall: &usize| Reverse(self.turn(*stall, basket.bought[*stall] - 1));
+            let Some(stall) = open.iter().copied().min_by_key(last) else { return basket };
+            basket.bought[stall] -= 1;
+            if !self.holds(&basket) {
+                basket.bought[stall] += 1;
+                open.retain(|it| *it != stall);
             }
         }
-        basket
     }
 
     /// Whether the whole demand, packed anew over what there would be, leaves no more than the basket does.

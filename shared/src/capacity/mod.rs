@@ -27,6 +27,7 @@ mod place;
 mod query;
 mod resources;
 mod shape;
+mod share;
 mod spare;
 #[cfg(test)]
 mod tests;
@@ -38,10 +39,11 @@ pub use instance::{
     UsdPerHour,
 };
 pub use missing::{More, NoHelp, Order, Unplaceable, missing};
-pub use offer::{GroupOffer, Machine, OnDemand, Share, Supply};
+pub use offer::{GroupOffer, Machine, OnDemand, Supply};
 pub use place::{Placed, Placement, Unplaced, place};
 pub use query::{Candidate, ClusterQuery, QueryError};
 pub use resources::{HostPorts, Protocol, Resource, Resources};
 pub use shape::{ContainerNeeds, Demand, Sharing, Spread, TaskShape, reserved};
+pub use share::{Share, by_share};
 pub use spare::{Consolidation, Emptied, Kept, Move, SparePolicy, Touch, displaced, spare};
 pub use why::{Closest, Lack, Obstacle, Proof, Why};

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::instance::{Attributes, UsdPerHour};
 use super::resources::{HostPorts, Resources};
+use super::share::Share;
 use crate::id::{AutoScalingGroupName, AvailabilityZone, InstanceType};
 
 /// An Auto Scaling group, as far as the packer buys from it.
@@ -85,15 +86,6 @@ impl OnDemand {
         let above = u64::from(count - base) * u64::from(self.percent_above_base.min(100));
         base + u32::try_from(above.div_ceil(100)).unwrap_or(u32::MAX)
     }
-}
-
-/// A group's part among several, as in a capacity provider strategy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Share {
-    /// So many instances here first.
-    pub base: u32,
-    /// And of the rest this part of all weights; 0 only if no other can help.
-    pub weight: u32,
 }
 
 impl GroupOffer {

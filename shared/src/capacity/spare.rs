@@ -4,12 +4,13 @@
 //! 2. Instances are tried one by one: taken out, and all that is on them that moves (a moved task may move
 //!    on) placed on the others, the largest first. If anything has no place, the instance stays.
 //! 3. This is done in two orders, the emptiest first and the dearest first; the one that saves more counts.
+//!    Where groups have shares, before that: first of the group that is furthest above its own.
 //! 4. The outcome is put to [`missing`]: with the instances gone it must ask for nothing, both where the tasks
 //!    stand as planned here and where they have yet to find their places. Until that holds one instance fewer
 //!    is emptied. So consolidating and buying never chase each other.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +44,9 @@ pub struct SparePolicy {
     pub zones: Touch,
     /// Instances that are not to be touched, for the caller's own reasons: too young, protected from scale-in.
     pub exempt: BTreeSet<ContainerInstanceArn>,
+    /// Those of [`Self::exempt`] that are so for a while only: where groups have shares and such an instance is
+    /// of a group above its own, no instance of a group below its share goes in its place.
+    pub for_now: BTreeSet<ContainerInstanceArn>,
 }
 
 /// Whether an instance with such tasks on it may be emptied.
@@ -109,6 +113,18 @@ pub enum Kept {
         /// How few.
         min: u32,
     },
+    /// It is of its group's base, and other groups have instances beyond theirs.
+    Base {
+        /// Which group.
+        group: AutoScalingGroupName,
+        /// How many come there first.
+        base: u32,
+    },
+    /// Another group has more than its share and gives one first, once it may.
+    Share {
+        /// Which other group.
+        group: AutoScalingGroupName,
+    },
     /// Without it its group would have two fewer in its zone than in another one.
     ZoneShort {
         /// Which group.
@@ -159,7 +175,9 @@ pub fn spare(
         return Consolidation { kept: all(instances, |_| short.clone()), ..Consolidation::default() };
     }
     let start = fleet.state.clone();
-    let mut emptier = Emptier { fleet, start, instances, offers, policy, reserved: &reserved.puts };
+    let offer_of = |it: &Instance| offers.iter().position(|offer| it.group.as_ref() == Some(&offer.name));
+    let of_offer = instances.iter().map(offer_of).collect();
+    let mut emptier = Emptier { fleet, start, instances, offers, of_offer, policy, reserved: &reserved.puts };
     emptier.best(&demand)
 }
 
@@ -184,6 +202,8 @@ struct Emptier<'a> {
     start: State,
     instances: &'a [Instance],
     offers: &'a [GroupOffer],
+    /// Of each instance the offer of its group.
+    of_offer: Vec<Option<usize>>,
     policy: &'a SparePolicy,
     reserved: &'a [Put],
 }
@@ -202,6 +222,10 @@ struct Attempt {
     emptied: Vec<BinAt>,
     kept: BTreeMap<usize, Kept>,
     desired: BTreeMap<AutoScalingGroupName, u32>,
+    /// How many of each offer are there and stay.
+    staying: Vec<u32>,
+    /// Offers of which an instance is kept for a while only.
+    waits_for: BTreeSet<usize>,
     healthy: BTreeMap<ServiceName, u32>,
     saves: UsdPerHour,
 }
@@ -236,7 +260,8 @@ impl Emptier<'_> {
         self.fleet.state.clone_from(&self.start);
         let mut attempt = self.begin();
         let mut undo = State::default();
-        for bin in order.iter().copied() {
+        let mut open: VecDeque<BinAt> = order.iter().copied().collect();
+        while let Some(bin) = self.next(&mut open, &attempt) {
             let kept = self.forbids(bin, &attempt).or_else(|| {
                 let full = attempt.emptied.len() >= most as usize;
                 let budget = if most < self.policy.budget { Kept::WouldBeMissed } else { Kept::Budget(most) };
@@ -251,16 +276,37 @@ impl Emptier<'_> {
                 no_room
             });
             match kept {
-                Some(kept) => drop(attempt.kept.insert(bin, kept)),
+                Some(kept) => {
+                    let is_for_now = self.policy.for_now.contains(&self.instances[bin].arn);
+                    attempt.waits_for.extend(self.of_offer[bin].filter(|_| is_for_now));
+                    attempt.kept.insert(bin, kept);
+                }
                 None => self.commit(bin, &mut attempt),
             }
         }
         attempt
     }
 
+    /// The next one to try: of the group whose last instance came last by the shares, and of those the first
+    /// in order.
+    fn next(&self, open: &mut VecDeque<BinAt>, attempt: &Attempt) -> Option<BinAt> {
+        if self.offers.iter().all(|it| it.share.is_none()) {
+            return open.pop_front();
+        }
+        let turns: Vec<_> =
+            self.offers.iter().zip(&attempt.staying).map(|(it, count)| it.last_turn(*count)).collect();
+        let last = |at: &usize| Reverse(self.of_offer[open[*at]].and_then(|offer| turns[offer]));
+        let next = (0..open.len()).min_by_key(last)?;
+        open.remove(next)
+    }
+
     fn begin(&self) -> Attempt {
         let mut attempt = Attempt { items: vec![Vec::new(); self.instances.len()], ..Attempt::default() };
+        attempt.staying = vec![0; self.offers.len()];
         for (bin, instance) in self.instances.iter().enumerate().filter(|(_, it)| it.is_usable()) {
+            if let Some(offer) = self.of_offer[bin] {
+                attempt.staying[offer] += 1;
+            }
             for (at, task) in instance.tasks.iter().enumerate() {
                 if moves(task) {
                     let row = self.fleet.catalogue.row_of(&task.shape);
@@ -288,14 +334,16 @@ impl Emptier<'_> {
         if self.policy.exempt.contains(&instance.arn) {
             return Some(Kept::Exempt);
         }
-        let Some(offer) = self.offers.iter().find(|it| instance.group.as_ref() == Some(&it.name)) else {
-            return Some(Kept::NoGroup);
-        };
-        if !matches!(offer.supply, Supply::Open | Supply::Failing) {
+        let Some(at) = self.of_offer[bin] else { return Some(Kept::NoGroup) };
+        let offer = &self.offers[at];
+        if !offer.is_ours() {
             return Some(Kept::Closed(offer.name.clone(), offer.supply));
         }
         if attempt.desired[&offer.name] <= offer.min {
             return Some(Kept::AtMin { group: offer.name.clone(), min: offer.min });
+        }
+        if let Some(kept) = self.forbids_by_share(at, attempt) {
+            return Some(kept);
         }
         if self.policy.zones == Touch::Keep && self.leaves_a_zone_short(bin, offer, attempt) {
             return Some(Kept::ZoneShort { group: offer.name.clone(), zone: instance.zone.clone() });
@@ -309,6 +357,25 @@ impl Emptier<'_> {
             let keep = self.policy.last_copies == Touch::Keep;
             last.next().filter(|_| keep).map(|(service, _)| Kept::LastCopy(service.clone()))
         })
+    }
+
+    /// A base stays as long as there is anything beyond the bases; and nothing goes in the place of what a group
+    /// above its share gives back a while later.
+    fn forbids_by_share(&self, at: usize, attempt: &Attempt) -> Option<Kept> {
+        let (offer, staying) = (&self.offers[at], &attempt.staying);
+        let share = offer.share?;
+        let base = |it: &GroupOffer| it.share.map_or(0, |share| share.base);
+        let mut others = self.offers.iter().zip(staying).filter(|(it, _)| it.name != offer.name);
+        if staying[at] <= share.base && others.any(|(it, count)| *count > base(it)) {
+            return Some(Kept::Base { group: offer.name.clone(), base: share.base });
+        }
+        // It would have had its next before the other one had its last.
+        let is_above = |other: &&usize| {
+            let last = self.offers[**other].last_turn(staying[**other]);
+            last.is_some_and(|last| last > offer.turn(staying[at]))
+        };
+        let above = attempt.waits_for.iter().filter(|other| **other != at).find(is_above)?;
+        Some(Kept::Share { group: self.offers[*above].name.clone() })
     }
 
     fn leaves_a_zone_short(&self, bin: BinAt, offer: &GroupOffer, attempt: &Attempt) -> bool {
@@ -367,6 +434,9 @@ impl Emptier<'_> {
         attempt.saves = attempt.saves.plus(instance.price.unwrap_or_default());
         if let Some(desired) = instance.group.as_ref().and_then(|it| attempt.desired.get_mut(it)) {
             *desired -= 1;
+        }
+        if let Some(offer) = self.of_offer[bin] {
+            attempt.staying[offer] -= 1;
         }
         for (service, count) in healthy_on(instance) {
             if let Some(healthy) = attempt.healthy.get_mut(service) {

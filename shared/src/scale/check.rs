@@ -48,6 +48,9 @@ pub enum Violation {
     /// A group below its least.
     #[error("it leaves {0} with fewer instances than its minimum")]
     BelowMinimum(AutoScalingGroupName),
+    /// The base of a group goes before what is beyond the bases.
+    #[error("it empties {0}'s base for a saving, and other groups have instances beyond theirs")]
+    Base(AutoScalingGroupName),
     /// Removed with tasks on it.
     #[error("it removes {0}, which is not drained, not marked by Windlass, or not empty")]
     NotEmpty(InstanceId),
@@ -85,6 +88,7 @@ pub fn check(plan: &CapacityPlan, facts: &CapacityFacts, row: &ClusterRow, now: 
         }
     }
     found.extend(below_minimum(plan, facts));
+    found.extend(below_base(plan, facts));
     found
 }
 
@@ -180,4 +184,37 @@ fn below_minimum(plan: &CapacityPlan, facts: &CapacityFacts) -> Vec<Violation> {
         }
     }
     found
+}
+
+/// How many of each group stay, by ECS's own word, once the plan's savings are emptied: fewer than its base
+/// only where no other group has more than its own.
+fn below_base(plan: &CapacityPlan, facts: &CapacityFacts) -> Vec<Violation> {
+    let saved: Vec<&InstanceId> = plan
+        .steps
+        .iter()
+        .filter_map(|step| match step {
+            Step::Empty { ec2, why: WhyItLeaves::Consolidation, .. } => Some(ec2),
+            _ => None,
+        })
+        .collect();
+    let groups = facts.groups.known().map(Vec::as_slice).unwrap_or_default();
+    let count = |group: &LiveGroup, but: &[&InstanceId]| {
+        let stays = |id: &InstanceId| {
+            let is_active = |it: &super::facts::LiveInstance| it.status == "ACTIVE" && it.agent_connected;
+            live(facts, id).is_some_and(is_active) && mark_of(facts, id).is_none() && !but.contains(&id)
+        };
+        let members = group.instances.iter().filter(|it| !it.lifecycle.starts_with("Terminating"));
+        u32::try_from(members.filter(|it| stays(&it.id)).count()).unwrap_or(u32::MAX)
+    };
+    let strategy = super::supply::strategy(facts);
+    let base =
+        |group: &LiveGroup| strategy.iter().find(|it| it.group == group.name).map_or(0, |share| share.base);
+    let is_beyond = |group: &&LiveGroup| count(group, &saved) > base(group);
+    let gives = |group: &&LiveGroup| {
+        let (before, after) = (count(group, &[]), count(group, &saved));
+        after < before && after < base(group)
+    };
+    let others = |group: &LiveGroup| groups.iter().filter(is_beyond).any(|other| other.name != group.name);
+    let broken = groups.iter().filter(gives).filter(|group| others(group));
+    broken.map(|group| Violation::Base(group.name.clone())).collect()
 }

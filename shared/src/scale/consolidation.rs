@@ -38,6 +38,7 @@ pub(super) fn spare(pass: &Pass<'_>, budget: u32) -> Found {
         gapless: gapless(pass),
         zones: Touch::Keep,
         exempt: exempt.keys().cloned().collect::<BTreeSet<_>>(),
+        for_now: pass.stays().filter(|it| is_new(pass, it)).map(|it| it.arn.clone()).collect(),
     };
     let found = capacity::spare(&there, &pass.there.offers, &pass.wanted.all(), &policy);
     let emptied: Vec<Instance> = found.emptied.iter().map(|it| there[it.instance].clone()).collect();
@@ -101,12 +102,18 @@ fn gapless(pass: &Pass<'_>) -> BTreeSet<ServiceName> {
 
 /// What came a while ago came for something, and what comes and goes sooner would move tasks twice.
 fn new(pass: &Pass<'_>, instance: &Instance) -> Option<String> {
-    movable(instance).next()?;
+    let until = settled_at(pass, instance).filter(|_| is_new(pass, instance))?;
+    Some(format!("it came a while ago only; not before {until:.0} while tasks are on it"))
+}
+
+fn is_new(pass: &Pass<'_>, instance: &Instance) -> bool {
+    movable(instance).next().is_some() && settled_at(pass, instance).is_some_and(|until| pass.now < until)
+}
+
+fn settled_at(pass: &Pass<'_>, instance: &Instance) -> Option<Timestamp> {
     let settles = SignedDuration::from_secs(i64::from(pass.spec.consolidation.settle_secs));
     let came = pass.registered_at(instance)?;
-    let until = came.saturating_add(settles).unwrap_or(Timestamp::MAX);
-    (pass.now < until)
-        .then(|| format!("it came a while ago only; not before {until:.0} while tasks are on it"))
+    Some(came.saturating_add(settles).unwrap_or(Timestamp::MAX))
 }
 
 fn is_protected(pass: &Pass<'_>, instance: &Instance) -> bool {
@@ -138,6 +145,12 @@ fn words(why: &Kept, exempt: Option<&String>) -> Option<String> {
             return None;
         }
         Kept::Exempt => exempt?.clone(),
+        Kept::Base { group, base } => {
+            format!("it is of the first {base} of {group}, and other groups have more than theirs")
+        }
+        Kept::Share { group } => {
+            format!("{group} has more than its share and gives one first, once what came there has settled")
+        }
         Kept::ZoneShort { group, zone } => format!(
             "without it {group} would have two fewer in {zone} than elsewhere, and Auto Scaling would launch another"
         ),

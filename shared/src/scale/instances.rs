@@ -67,6 +67,11 @@ impl Pass<'_> {
                 Supply::Open | Supply::Failing => {}
             }
         }
+        for named in &self.spec.strategy {
+            if self.group(&named.group).is_none() {
+                notes.push(Note::Instances(InstanceNote::NoSuchGroup { group: named.group.clone() }));
+            }
+        }
         for instance in &self.there.strangers {
             notes.push(Note::Instances(InstanceNote::SomebodyDrains { instance: instance.clone() }));
         }
@@ -105,7 +110,7 @@ impl Pass<'_> {
         for (group, more) in &order.groups {
             let Some(live) = self.group(group) else { continue };
             let to = live.desired.saturating_add(more.more);
-            let why = format!("{} tasks have no place", more.tasks);
+            let why = format!("{} tasks have no place{}", more.tasks, self.instead_of(group));
             steps.push(Step::SetCapacity { group: group.clone(), from: live.desired, to, why });
             let mark = state.groups.entry(group.clone()).or_default();
             mark.asked = Some(to);
@@ -128,6 +133,24 @@ impl Pass<'_> {
             }));
         }
         is_short
+    }
+
+    /// Words for the groups whose turn it would be by their shares, were their launches not failing.
+    fn instead_of(&self, group: &AutoScalingGroupName) -> String {
+        let offers = &self.there.offers;
+        let Some(asked) = offers.iter().find(|it| it.name == *group) else { return String::new() };
+        let has = |group: &AutoScalingGroupName| {
+            let own = self.stays().filter(|it| it.group.as_ref() == Some(group));
+            u32::try_from(own.count()).unwrap_or(u32::MAX)
+        };
+        let turn = asked.turn(has(group));
+        let failing = offers.iter().filter(|it| it.supply == Supply::Failing && it.share.is_some());
+        let skipped: Vec<&str> =
+            failing.filter(|it| it.turn(has(&it.name)) <= turn).map(|it| it.name.as_str()).collect();
+        if skipped.is_empty() {
+            return String::new();
+        }
+        format!("; {}, whose turn it is, fails to launch", skipped.join(" and "))
     }
 
     fn group(&self, name: &AutoScalingGroupName) -> Option<&LiveGroup> {

@@ -7,9 +7,11 @@ use serde::Serialize;
 use super::facts::CapacityFacts;
 use super::plan::CapacityPlan;
 use super::settings::Settings;
-use super::supply::{self, Shapes};
+use super::supply::{self, Shapes, There};
 use super::{demand, planner};
-use crate::capacity::{Agent, Instance, InstanceState, Owner, Standing, Supply, displaced};
+use crate::capacity::{
+    Agent, GroupOffer, Instance, InstanceState, Owner, Share, Standing, Supply, by_share, displaced,
+};
 use crate::id::{AutoScalingGroupName, Timestamp};
 use crate::ledger::{ClusterRow, WhyItLeaves};
 
@@ -43,6 +45,20 @@ pub struct GroupPicture {
     pub launching: u32,
     /// Whether Windlass sets its capacity.
     pub supply: Supply,
+    /// Its part among several groups, where the cluster's spec shares instances out.
+    pub share: Option<SharePicture>,
+}
+
+/// A group's part of the instances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct SharePicture {
+    /// By the spec.
+    #[serde(flatten)]
+    pub of_spec: Share,
+    /// How many it has, those on their way counted and those that leave not.
+    pub has: u32,
+    /// How many it would have of those that all groups have together.
+    pub fair: u32,
 }
 
 /// An instance and what is on it.
@@ -142,18 +158,7 @@ pub fn picture(
     let sum = prices.fold(crate::capacity::UsdPerHour::default(), crate::capacity::UsdPerHour::plus);
     let unpriced = there.instances.iter().filter(|it| it.price.is_none()).count();
     Some(Picture {
-        groups: there
-            .offers
-            .iter()
-            .map(|it| GroupPicture {
-                name: it.name.clone(),
-                min: it.min,
-                max: it.max,
-                desired: it.desired,
-                launching: u32::try_from(it.launching.len()).unwrap_or(u32::MAX),
-                supply: it.supply,
-            })
-            .collect(),
+        groups: groups(&there),
         instances,
         waiting: waiting
             .into_iter()
@@ -162,6 +167,27 @@ pub fn picture(
         cents_a_month: sum.cents_a_month(),
         unpriced: u32::try_from(unpriced).unwrap_or(u32::MAX),
     })
+}
+
+fn groups(there: &There) -> Vec<GroupPicture> {
+    let has = |offer: &GroupOffer| {
+        let of_group = |it: &&Instance| it.group.as_ref() == Some(&offer.name);
+        let stays = |it: &&Instance| it.state == InstanceState::Active;
+        let there = there.instances.iter().filter(of_group).filter(stays).count();
+        u32::try_from(there + offer.launching.len()).unwrap_or(u32::MAX)
+    };
+    let all = there.offers.iter().filter(|it| it.is_ours()).map(has).sum();
+    let fair = by_share(&there.offers, all);
+    let of_offer = |(it, fair): (&GroupOffer, u32)| GroupPicture {
+        name: it.name.clone(),
+        min: it.min,
+        max: it.max,
+        desired: it.desired,
+        launching: u32::try_from(it.launching.len()).unwrap_or(u32::MAX),
+        supply: it.supply,
+        share: it.share.map(|of_spec| SharePicture { of_spec, has: has(it), fair }),
+    };
+    there.offers.iter().zip(fair).map(of_offer).collect()
 }
 
 fn of_instance(it: &Instance) -> InstancePicture {

@@ -103,6 +103,11 @@ pub enum InstanceNote {
         /// Which group.
         group: AutoScalingGroupName,
     },
+    /// The cluster's `strategy` names a group that is not there.
+    NoSuchGroup {
+        /// Which group.
+        group: AutoScalingGroupName,
+    },
     /// Tasks have no place, and no group can give one.
     NoPlace {
         /// Whose tasks: `service:shop`.
@@ -182,6 +187,7 @@ impl Note {
                 note,
                 InstanceNote::ManagedScaling { .. }
                     | InstanceNote::NotOurs { .. }
+                    | InstanceNote::NoSuchGroup { .. }
                     | InstanceNote::SomebodyDrains { .. }
                     | InstanceNote::LaunchFails { .. }
             ),
@@ -249,6 +255,11 @@ impl fmt::Display for InstanceNote {
             Self::NotOurs { group } => write!(
                 f,
                 "{group}: left alone, it has no tag `windlass:cluster`; tag it to let Windlass set its capacity"
+            ),
+            Self::NoSuchGroup { group } => write!(
+                f,
+                "{group}: `capacity.strategy` names it, and there is no such group with the tag `windlass:cluster`; \
+                 tag it, or correct the cluster's spec"
             ),
             Self::NoPlace { of, tasks, why } => write!(f, "{tasks} of {of} without a place: {why}"),
             Self::Launching { group, instances } => write!(f, "{group}: {instances} on their way"),

@@ -11,13 +11,15 @@ use super::settings::{Price, Settings};
 use super::{machines, shapes};
 use crate::capacity::{
     Agent, GroupOffer, HostPorts, Instance, InstanceState, Machine, OnDemand, Owner, Protection, Protocol,
-    Resources, Standing, Supply, TaskOn, TaskShape,
+    Resources, Share, Standing, Supply, TaskOn, TaskShape,
 };
 use crate::id::{
     AutoScalingGroupName, AvailabilityZone, ContainerInstanceArn, InstanceId, InstanceType, ServiceName,
     TaskDefinitionArn, Timestamp,
 };
 use crate::ledger::{ClusterState, LaunchFailure, MARK, SeenShape, WhyItLeaves, read_mark};
+use crate::spec::ClusterSpec;
+use crate::spec::capacity::GroupShare;
 
 /// The tag of Auto Scaling groups whose capacity Windlass may set: the cluster's name.
 pub const TAG: &str = "windlass:cluster";
@@ -141,11 +143,28 @@ pub(super) fn there(
     }
     there.instances.sort_by(|a, b| a.arn.cmp(&b.arn));
     let daemons = daemons(facts, shapes);
-    there.offers = groups
-        .iter()
-        .map(|group| offer(facts, group, &there, live, state, settings, &daemons, now))
-        .collect();
+    let strategy = strategy(facts);
+    let offer = |group: &LiveGroup| GroupOffer {
+        share: share(&strategy, &group.name),
+        ..offer(facts, group, &there, live, state, settings, &daemons, now)
+    };
+    there.offers = groups.iter().map(offer).collect();
     Some(there)
+}
+
+/// How the cluster's spec shares instances out. One that could not be read shares nothing out, and the report
+/// says so: more is asked for all the same, by price.
+pub(super) fn strategy(facts: &CapacityFacts) -> Vec<GroupShare> {
+    let text = facts.parameter.known().map(|it| it.text.as_str());
+    let spec = text.and_then(|text| ClusterSpec::parse(text).ok());
+    spec.and_then(|spec| spec.capacity).map(|it| it.strategy).unwrap_or_default()
+}
+
+/// A group that the strategy does not name comes last; where there is none, the price alone counts.
+fn share(strategy: &[GroupShare], group: &AutoScalingGroupName) -> Option<Share> {
+    let named = strategy.iter().find(|it| it.group == *group);
+    let named = named.map(|it| Share { base: it.base, weight: it.weight });
+    (!strategy.is_empty()).then(|| named.unwrap_or(Share { base: 0, weight: 0 }))
 }
 
 /// The instances as they are by themselves: without what is on them, and whose they are.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::freeze::FreezeWindow;
 use super::problem::Checks;
-use crate::id::ServiceName;
+use crate::id::{AutoScalingGroupName, ServiceName};
 
 /// How a cluster's instances follow what its tasks need.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
@@ -15,12 +15,32 @@ pub struct CapacitySpec {
     /// Room that is kept free for what comes next.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub headroom: Option<Headroom>,
+    /// How instances are shared out among several Auto Scaling groups, on demand and spot for example; left
+    /// out, the cheapest for what is missing comes first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub strategy: Vec<GroupShare>,
     /// How instances are emptied whose tasks fit on the others.
     pub consolidation: ConsolidationSpec,
     /// How instances that leave are seen out.
     pub drain: DrainSpec,
     /// How instances are replaced by newer ones (`windlass rotate`).
     pub rotation: RotationSpec,
+}
+
+/// A group's part of the cluster's instances, by the names of ECS's capacity provider strategy; but what is
+/// counted are instances, and not tasks. A group that is not named is asked once no other can help.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GroupShare {
+    /// The Auto Scaling group's name.
+    pub group: AutoScalingGroupName,
+    /// So many instances come here first, and go last. 0 to 100,000.
+    #[serde(default)]
+    pub base: u32,
+    /// Its part of the rest: 3 beside 1 are three of four. 0 to 1,000; with 0 it is asked beyond its base once no
+    /// other can help.
+    #[serde(default)]
+    pub weight: u32,
 }
 
 /// Room that is kept free.
@@ -153,7 +173,8 @@ impl Default for RotationSpec {
 
 impl CapacitySpec {
     pub(super) fn check_into(&self, checks: &mut Checks) {
-        let Self { headroom, consolidation, drain, rotation } = self;
+        let Self { headroom, strategy, consolidation, drain, rotation } = self;
+        check_strategy(strategy, checks);
         checks.within("headroom", |checks| match headroom {
             Some(Headroom::Percent(percent)) => checks.range("percent", *percent, 1..=100),
             Some(Headroom::Tasks(tasks)) => {
@@ -176,4 +197,17 @@ impl CapacitySpec {
             checks.range("max_instances", rotation.max_instances, 1..=5000);
         });
     }
+}
+
+/// The limits are those of ECS's capacity provider strategy.
+fn check_strategy(strategy: &[GroupShare], checks: &mut Checks) {
+    checks.each("strategy", strategy, |checks, share| {
+        checks.text("group", share.group.as_str(), 255);
+        checks.range("base", share.base, 0..=100_000);
+        checks.range("weight", share.weight, 0..=1_000);
+    });
+    let groups: Vec<&AutoScalingGroupName> = strategy.iter().map(|share| &share.group).collect();
+    checks.distinct("strategy", &groups);
+    let is_for_all = strategy.is_empty() || strategy.iter().any(|share| share.weight > 0);
+    checks.need(is_for_all, "strategy", "wants a `weight` above 0 for one of its groups: who gets the rest?");
 }

@@ -33,6 +33,7 @@ mod room;
 mod routes;
 mod scaling;
 mod scan;
+mod shares;
 mod simulation;
 mod stage;
 mod strategies;

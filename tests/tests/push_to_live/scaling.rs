@@ -66,7 +66,7 @@ async fn told(stage: &Stage, words: &str) -> usize {
 }
 
 /// Another group with the tag, of this type, with no instance.
-fn another_group(stage: &Stage, name: &str, kind: &str, max: u32, more: &Value) {
+pub(super) fn another_group(stage: &Stage, name: &str, kind: &str, max: u32, more: &Value) {
     let data = json!({"InstanceType": kind, "ImageId": "ami-1", "UserData": user_data()});
     let template = json!({"LaunchTemplateName": name, "LaunchTemplateData": data});
     stage.by_hand(ServiceId::Ec2, "CreateLaunchTemplate", &template);
@@ -87,7 +87,7 @@ fn another_group(stage: &Stage, name: &str, kind: &str, max: u32, more: &Value) 
 }
 
 /// What the account's own launch template has.
-fn user_data() -> String {
+pub(super) fn user_data() -> String {
     use base64::Engine as _;
     let script = "#!/bin/bash\necho ECS_CLUSTER=main >> /etc/ecs/ecs.config\n";
     base64::engine::general_purpose::STANDARD.encode(script)

@@ -4,5 +4,6 @@ mod counts;
 mod judge;
 mod missing;
 mod place;
+mod shares;
 mod spare;
 mod worlds;

@@ -11,7 +11,7 @@ use crate::capacity::*;
 
 const HAS: Resources = Resources::new(1024, 2048);
 
-fn policy(budget: u32) -> SparePolicy {
+pub(super) fn policy(budget: u32) -> SparePolicy {
     SparePolicy {
         budget,
         standalone: Touch::Keep,
@@ -20,6 +20,7 @@ fn policy(budget: u32) -> SparePolicy {
         gapless: std::collections::BTreeSet::new(),
         zones: Touch::Allow,
         exempt: BTreeSet::new(),
+        for_now: BTreeSet::new(),
     }
 }
 

@@ -2,5 +2,6 @@
 
 mod instances;
 mod picture;
+mod shares;
 mod services;
 mod world;

@@ -185,6 +185,10 @@ impl World {
         self
     }
 
+    pub(super) fn groups(&mut self) -> &mut Vec<LiveGroup> {
+        known(&mut self.facts.groups)
+    }
+
     pub(super) fn group_mut(&mut self) -> &mut LiveGroup {
         &mut known(&mut self.facts.groups)[0]
     }

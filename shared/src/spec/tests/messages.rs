@@ -156,3 +156,20 @@ fn the_limits_are_awss_and_the_messages_say_them() {
         lines.iter().map(|line| format!("{line}\n    {}", verdict(line).replace('\n', "\n    "))).collect();
     insta::assert_snapshot!(table.join("\n"));
 }
+
+#[test]
+fn a_strategy_that_shares_nothing_out_or_names_a_group_twice_is_refused() {
+    let refused = |text: &str| crate::spec::ClusterSpec::parse(text).unwrap_err().to_string();
+    insta::assert_snapshot!(
+        refused("capacity: {strategy: [{group: a, base: 1}, {group: b}]}"),
+        @"line 1: `capacity.strategy`: wants a `weight` above 0 for one of its groups: who gets the rest?"
+    );
+    insta::assert_snapshot!(
+        refused("capacity:\n  strategy:\n    - {group: a, weight: 1}\n    - {group: a, weight: 1001}"),
+        @""
+    );
+    insta::assert_snapshot!(
+        refused("capacity: {strategy: [{group: a, weigth: 1}]}"),
+        @""
+    );
+}
