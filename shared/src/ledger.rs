@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 pub use self::cluster::{
-    ClusterRecord, ClusterRow, ClusterState, GroupMark, LaunchFailure, ScalingMark, SeenShape,
+    ClusterRecord, ClusterRow, ClusterState, GroupMark, LaunchFailure, ScalingMark, SeenShape, WaitsForRoom,
 };
 pub use self::instance::{
     CutTask, Departure, DepartureEnd, HowItEnded, InstanceKey, InstanceRow, InstanceState, MARK, WhyItLeaves,

@@ -3,9 +3,11 @@
 
 use aws_sdk_ecs::types::{Attribute, ContainerInstanceStatus, TargetType};
 use windlass_shared::deploy::plan::StepOutcome;
+use windlass_shared::event::Doorbell;
 use windlass_shared::facts::FailureKind;
 use windlass_shared::id::{
-    AutoScalingGroupName, ClusterName, ContainerInstanceArn, InstanceId, ServiceKey, Timestamp,
+    Actor, AutoScalingGroupName, ClusterName, ContainerInstanceArn, InstanceId, ServiceKey, ServiceName,
+    Timestamp,
 };
 use windlass_shared::ledger::{MARK, WhyItLeaves, mark};
 use windlass_shared::scale::plan::{CapacityPlan, Step};
@@ -13,6 +15,7 @@ use windlass_shared::scale::plan::{CapacityPlan, Step};
 use crate::Clients;
 use crate::apply::outcome::{refused, unseen};
 use crate::apply::scale::set_desired;
+use crate::by_hand;
 use crate::clients::no_retry;
 use crate::error::Failure;
 
@@ -20,8 +23,8 @@ use crate::error::Failure;
 pub type CapacityMade = Vec<StepOutcome>;
 
 /// Applies the plan.
-pub async fn apply(clients: &Clients, plan: &CapacityPlan, now: Timestamp) -> CapacityMade {
-    let run = Run { clients, cluster: &plan.cluster, now };
+pub async fn apply(clients: &Clients, plan: &CapacityPlan, by: &Actor, now: Timestamp) -> CapacityMade {
+    let run = Run { clients, cluster: &plan.cluster, by, now };
     let mut outcomes = Vec::with_capacity(plan.steps.len());
     for step in &plan.steps {
         outcomes.push(run.step(step).await);
@@ -32,6 +35,7 @@ pub async fn apply(clients: &Clients, plan: &CapacityPlan, now: Timestamp) -> Ca
 struct Run<'a> {
     clients: &'a Clients,
     cluster: &'a ClusterName,
+    by: &'a Actor,
     now: Timestamp,
 }
 
@@ -46,6 +50,22 @@ impl Run<'_> {
             Step::Empty { instance, why, .. } => self.empty(instance, *why).await,
             Step::TakeBack { instance, .. } => take_back(self.clients, self.cluster, instance).await,
             Step::Remove { ec2, fewer, .. } => self.remove(ec2, *fewer).await,
+            Step::Ring { service, tasks } => self.ring(service, *tasks).await,
+        }
+    }
+
+    /// The deploy pass that it wakes asks for itself whether there is room.
+    async fn ring(&self, service: &ServiceName, tasks: u32) -> StepOutcome {
+        let reason = format!("there is room for the {tasks} tasks of its rollout");
+        let bell = Doorbell {
+            cluster: self.cluster.clone(),
+            service: service.clone(),
+            reason: Some(reason),
+            by: Some(self.by.clone()),
+        };
+        match by_hand::ring(&self.clients.events, &bell).await {
+            Ok(()) => StepOutcome::Done,
+            Err(failure) => refused(&format!("ringing {service}"), &failure),
         }
     }
 

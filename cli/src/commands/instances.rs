@@ -138,7 +138,7 @@ async fn by_person(
         report: Vec::new(),
         state: look.row.state.clone(),
     };
-    let outcomes = Box::pin(apply(&account.clients, &plan, now)).await;
+    let outcomes = Box::pin(apply(&account.clients, &plan, account.actor(), now)).await;
     let context = record::Context {
         now,
         token: look.row.token,

@@ -36,17 +36,26 @@ pub async fn handle(app: &App, payload: &[u8], invocation: &Invocation) -> Resul
             return Ok(json!({"event": cause, "rings": [], "reason": silence.to_string()}));
         }
         // Another cluster is another stack's, or nobody's.
-        Rings::Cluster(cluster) if !app.stack.clusters.contains(&cluster) => {
+        Rings::Cluster(cluster) | Rings::Awaited(cluster) if !app.stack.clusters.contains(&cluster) => {
             tracing::info!(event = %cause, %cluster, "not a cluster of this stack");
             return Ok(
                 json!({"event": cause, "rings": [], "reason": format!("{cluster} is not a cluster of this stack")}),
             );
         }
-        Rings::Cluster(cluster) => vec![cluster],
+        Rings::Awaited(cluster) if !is_awaited(app, &cluster).await => {
+            let silence = Silence::NobodyWaits(cluster);
+            return Ok(json!({"event": cause, "rings": [], "reason": silence.to_string()}));
+        }
+        Rings::Cluster(cluster) | Rings::Awaited(cluster) => vec![cluster],
         Rings::Every => app.stack.clusters.clone(),
     };
     let cause = Cause { words: &cause, alarm: rings::alarm(&incoming) };
     run(app, clusters, invocation, cause).await
+}
+
+/// Whether a rollout waits for room there. What could not be read is for the pass to say.
+async fn is_awaited(app: &App, cluster: &ClusterName) -> bool {
+    app.ledger.row(cluster).await.map_or(true, |row| row.awaits_room())
 }
 
 /// A stack has few clusters: their passes go side by side.

@@ -137,7 +137,7 @@ impl Pass for OverCluster<'_> {
         let Self { app, cause } = self;
         let settings = &app.stack.scale;
         let Look { plan, now, .. } = self.look(&lease.key, row).await?;
-        let outcomes = apply(&app.clients, &plan, now).await;
+        let outcomes = apply(&app.clients, &plan, &app.stack.scale.actor, now).await;
         let context = record::Context {
             now,
             token: lease.token,

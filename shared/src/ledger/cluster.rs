@@ -38,6 +38,11 @@ impl ClusterRow {
         }
     }
 
+    /// Whether a rollout waits for room that was not rung yet.
+    pub fn awaits_room(&self) -> bool {
+        self.state.waiting.values().any(|waits| !waits.rung)
+    }
+
     /// The rotation that is not done yet.
     pub fn pending_rotation(&self) -> Option<&Order> {
         let done = self.state.rotated;
@@ -67,6 +72,9 @@ pub struct ClusterState {
     pub unfinished: bool,
     /// What the last pass did not do, and why.
     pub last_report: Vec<String>,
+    /// Whose rollouts wait for room.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub waiting: BTreeMap<ServiceName, WaitsForRoom>,
     /// When the last pass looked.
     pub looked_at: Option<Timestamp>,
     /// What stands as long as nobody changes something, and was told.
@@ -86,10 +94,21 @@ impl Default for ClusterState {
             emptied_at: None,
             unfinished: false,
             last_report: Vec::new(),
+            waiting: BTreeMap::new(),
             looked_at: None,
             told: BTreeSet::new(),
         }
     }
+}
+
+/// A rollout that waits for room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitsForRoom {
+    /// Since when: another wait has another one.
+    pub since: Timestamp,
+    /// Whether its service was rung when there was room.
+    #[serde(default)]
+    pub rung: bool,
 }
 
 /// What scaling did to one service.

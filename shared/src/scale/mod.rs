@@ -8,6 +8,7 @@
 //! | `services` | how many tasks each service gets |
 //! | [`shapes`], [`supply`], [`demand`] | the facts as the packer takes them: what there is, what is wanted |
 //! | `instances`, `consolidation` | what is missing, what is spare, what is removed |
+//! | `bells` | whose rollout has the room now that it waited for |
 //! | `machines` | what an instance type has, where none was seen |
 //! | [`plan`] | the steps, and the row's next state |
 //! | [`report`] | what was not done, and why |
@@ -18,6 +19,7 @@
 //! | [`rings`] | which event asks to look at which cluster |
 //! | [`settings`] | the stack's: prices |
 
+mod bells;
 pub mod check;
 mod consolidation;
 pub mod demand;

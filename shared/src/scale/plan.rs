@@ -74,6 +74,13 @@ pub enum Step {
         /// Why, in words.
         why: String,
     },
+    /// Rings the doorbell of a service whose rollout waited for room, once there is room.
+    Ring {
+        /// Which service.
+        service: ServiceName,
+        /// For so many tasks.
+        tasks: u32,
+    },
     /// `autoscaling:TerminateInstanceInAutoScalingGroup` of an instance that is empty.
     Remove {
         /// Which.
@@ -96,6 +103,9 @@ impl fmt::Display for Step {
             }
             Self::Empty { ec2, why, .. } => write!(f, "empty {ec2}: {why}"),
             Self::TakeBack { ec2, why, .. } => write!(f, "take {ec2} back: {why}"),
+            Self::Ring { service, tasks } => {
+                write!(f, "ring {service}: there is room for the {tasks} tasks of its rollout")
+            }
             Self::Remove { ec2, group, fewer: true } => write!(f, "remove {ec2}, {group} has one fewer"),
             Self::Remove { ec2, group, fewer: false } => {
                 write!(f, "remove {ec2}, {group} brings another one")

@@ -8,7 +8,7 @@ use super::plan::{CapacityPlan, Step};
 use super::report::Note;
 use super::settings::Settings;
 use super::supply::{self, Shapes};
-use super::{demand, services};
+use super::{bells, demand, services};
 use crate::facts::{Fact, Unreadable};
 use crate::id::{ServiceName, Timestamp};
 use crate::ledger::ClusterRow;
@@ -43,6 +43,7 @@ pub fn plan(facts: &CapacityFacts, row: &ClusterRow, settings: &Settings, now: T
             now,
         };
         steps.extend(pass.steps(&mut state, &mut report));
+        steps.extend(bells::bells(facts, &mut state, settings, &mut shapes, now));
     }
     report.extend(shapes.untold.into_iter().map(Note::Unreadable));
     state.told = report.iter().filter(|note| note.stands()).map(ToString::to_string).collect();

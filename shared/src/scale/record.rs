@@ -51,6 +51,11 @@ fn take_back(step: &Step, before: &ClusterState, state: &mut ClusterState) {
             None => drop(state.groups.remove(group)),
         },
         Step::Empty { .. } => state.emptied_at = before.emptied_at,
+        Step::Ring { service, .. } => {
+            if let Some(waits) = state.waiting.get_mut(service) {
+                waits.rung = false;
+            }
+        }
         Step::TakeBack { .. } | Step::Remove { .. } => {}
     }
 }

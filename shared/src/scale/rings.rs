@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::facts::CapacityFacts;
-use crate::event::{AlarmValue, Event, Function, Incoming};
+use crate::event::{AlarmValue, ContainerInstanceStatus, Event, Function, Incoming};
 use crate::facts::Fact;
 use crate::id::{AlarmName, ClusterName};
 use crate::spec::ServiceSpec;
@@ -14,6 +14,8 @@ use crate::spec::ServiceSpec;
 pub enum Rings {
     /// At this cluster.
     Cluster(ClusterName),
+    /// At this cluster, if a rollout there waits for room: its row says so.
+    Awaited(ClusterName),
     /// At every cluster of the stack: an alarm does not say whose it is, its services' specs do.
     Every,
     /// Nowhere.
@@ -36,6 +38,9 @@ pub enum Silence {
         "no service's `scaling.rules` names the alarm {0}: the clusters were looked at, and no number of tasks follows it"
     )]
     NamedByNone(AlarmName),
+    /// An instance came or changed, and nobody waits for it: ECS emits as much on each of its tasks.
+    #[error("no rollout of {0} waits for room")]
+    NobodyWaits(ClusterName),
     /// An event that changes nothing for the capacity.
     #[error("it changes nothing for a cluster's capacity")]
     NoCapacity,
@@ -51,7 +56,9 @@ pub fn doorbells(incoming: &Incoming) -> Rings {
         Event::AlarmAction(call) => of_alarm(&call.alarm.name, &call.alarm),
         Event::EcsServiceAction(action) => Rings::Cluster(action.cluster.clone()),
         Event::ClusterDoorbell(bell) => Rings::Cluster(bell.cluster.clone()),
-        Event::EcsContainerInstance(instance) => Rings::Cluster(instance.cluster.clone()),
+        Event::EcsContainerInstance(it) if it.status == ContainerInstanceStatus::Active && it.agent_connected => {
+            Rings::Awaited(it.cluster.clone())
+        }
         Event::AutoScalingActivity(_) | Event::Schedule => Rings::Every,
         Event::ParameterChange(change) => of_parameter(change.name.as_str()),
         Event::SpotWarning(_) | Event::Rebalance(_) | Event::AutoScalingLifecycle(_) => {

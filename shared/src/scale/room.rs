@@ -18,7 +18,7 @@ use crate::capacity::{
 };
 use crate::facts::{Fact, RoomFacts};
 use crate::id::{ServiceName, Timestamp};
-use crate::ledger::WhyItLeaves;
+use crate::ledger::{ClusterState, WhyItLeaves};
 use crate::task_definition::TaskDefinition;
 
 /// A rollout's tasks.
@@ -92,9 +92,20 @@ impl RoomQuestion {
 
     /// Whether the cluster has room beside what else is wanted of it, and who could bring it.
     pub fn judge(&self, room: &RoomFacts, settings: &Settings, now: Timestamp) -> Room {
-        let facts = self.without_own(&room.capacity);
+        self.judge_in(&room.capacity, &room.row.state, settings, now)
+    }
+
+    /// The same, of a scale pass's own facts.
+    pub(super) fn judge_in(
+        &self,
+        facts: &CapacityFacts,
+        state: &ClusterState,
+        settings: &Settings,
+        now: Timestamp,
+    ) -> Room {
+        let facts = self.without_own(facts);
         let mut made = Shapes::default();
-        let Some(mut there) = supply::there(&facts, &room.row.state, settings, &mut made, now) else {
+        let Some(mut there) = supply::there(&facts, state, settings, &mut made, now) else {
             return Room::Untold(unreadable(&facts));
         };
         let mut demand = demand::wanted(&facts, &there, &BTreeMap::new(), None, &mut made).tasks;

@@ -147,3 +147,14 @@ def test_only_our_parameters_ring(patterns, name, expected):
 def test_a_doorbell_by_hand_rings(patterns):
     event = {"source": "windlass", "detail-type": "Windlass Doorbell", "detail": {"cluster": "main", "service": "shop"}}
     assert rung(patterns, event) == ["RungByHand"]
+
+
+@pytest.mark.parametrize(
+    "changes,expected",
+    [({}, ["InstanceRegistered"]), ({"version": 10}, []), ({"status": "DRAINING"}, []), ({"agentConnected": False}, [])],
+    ids=["it came", "it has been there for long", "it leaves", "its agent is not there yet"],
+)
+def test_an_instance_that_came_rings_scale(patterns_of_scale, changes, expected):
+    detail = {"status": "ACTIVE", "agentConnected": True, "version": 1} | changes
+    event = {"source": "aws.ecs", "detail-type": "ECS Container Instance State Change", "detail": detail}
+    assert rung(patterns_of_scale, event) == expected

@@ -47,6 +47,7 @@ SCALE_SHARES = {
     "dynamodb:UpdateItem": "Ledger::ring_and_lease",
     "ecs:DescribeTaskDefinition": "lossless::describe_task_definition",
     "ecs:UpdateService": "apply::scale::set_desired",
+    "events:PutEvents": "by_hand::ring",
     "ssm:GetParameters": "observe::parameter",
     "ssm:GetParametersByPath": "observe::parameters",
 }

@@ -96,6 +96,44 @@ async fn a_rollout_that_needs_room_rings_the_cluster_and_instances_are_asked_for
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_rollout_that_waits_begins_when_its_instance_has_registered_and_not_with_a_sweep() {
+    let mut stage = full(11, 4, "").await;
+    let two = stage.push("shop", "latest", &labelled("2", &[]));
+    stage.until("a second instance is asked for", |world| instances(world).0 == 2).await;
+    // From here on no timer rings anybody.
+    stage.door.with(|world| world.bus.delivery = DeliveryFaults::lose("Scheduled Event"));
+    let there = |world: &World| ecs::view::instances(world).len();
+    stage.until("it has registered", |world| there(world) == 2).await;
+    stage.run_for(Duration::from_secs(6)).await;
+    let row = stage.row(&key("shop")).await.state;
+    assert_eq!(row.in_flight.map(|it| it.digest), Some(two.clone()), "{:?}", row.last_report);
+    let bells = stage.door.with(|world| {
+        let bells = world.bus.log.iter().filter(|it| it.event.detail_type() == "Windlass Doorbell");
+        bells.map(|it| it.event.detail().to_string()).collect::<Vec<_>>()
+    });
+    // The first release waited, too.
+    assert!(bells.len() <= 2 && bells.iter().all(|it| it.contains("there is room")), "{bells:?}");
+    stage.door.with(|world| world.bus.delivery = DeliveryFaults::default());
+    stage.until("shop is up", |world| running(world, "shop") == 4).await;
+    stage.until_quiet().await;
+    stage.assert_live("shop", &two);
+
+    // Where nobody waits an instance's events are read, and no pass is made.
+    let from = stage.door.with(|world| world.lambda.log.len());
+    let more = json!({"AutoScalingGroupName": "nodes", "DesiredCapacity": 3});
+    stage.by_hand(ServiceId::AutoScaling, "SetDesiredCapacity", &more);
+    stage.until("another one", |world| there(world) == 3).await;
+    stage.run_for(Duration::from_secs(3)).await;
+    let said = stage.door.with(|world| {
+        let answers = world.lambda.log.iter().skip(from).map(|it| format!("{:?}", it.ended));
+        answers.filter(|it| it.contains("no rollout of main waits for room")).count()
+    });
+    assert!(said >= 1);
+    stage.traffic.assert_none_failed();
+    stage.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lost_bell_for_room_costs_a_minute() {
     let mut stage = full(10, 4, "").await;
     stage.door.with(|world| world.bus.delivery = DeliveryFaults::lose("Windlass Cluster Doorbell"));

@@ -1,7 +1,8 @@
 //! The scale pass in worlds of a few lines.
 
+mod bells;
 mod instances;
 mod picture;
-mod shares;
 mod services;
+mod shares;
 mod world;
