@@ -166,10 +166,13 @@ fn a_strategy_that_shares_nothing_out_or_names_a_group_twice_is_refused() {
     );
     insta::assert_snapshot!(
         refused("capacity:\n  strategy:\n    - {group: a, weight: 1}\n    - {group: a, weight: 1001}"),
-        @""
+        @"
+    line 2: `capacity.strategy`: has `a` twice
+    line 4: `capacity.strategy[1].weight`: 1001 is not in 0 to 1000
+    "
     );
     insta::assert_snapshot!(
         refused("capacity: {strategy: [{group: a, weigth: 1}]}"),
-        @""
+        @"line 1: unknown key `capacity.strategy[0].weigth`: did you mean `weight`?"
     );
 }
