@@ -3,6 +3,7 @@
 //! | room | holds |
 //! |---|---|
 //! | `alarm` | what an alarm is, and how the wire spells it |
+//! | `hold` | mute rules and suppressors: what holds actions back, and when they are made up for |
 //! | `put` | `PutMetricAlarm`, `PutCompositeAlarm`, `DeleteAlarms` |
 //! | `describe` | `DescribeAlarms`, `ListTagsForResource` |
 //! | `state` | a state's change: the event, the functions that it calls, the composites above |
@@ -13,7 +14,7 @@
 //! | `evaluate` | what a metric alarm's state is, at the end of each of its periods |
 //!
 //! An alarm on an anomaly detector's band is kept and told, and its state is only ever set: there
-//! are no bands here. It has no Metrics Insights, no suppressors, no mute rules, no log alarms:
+//! are no bands here. It has no Metrics Insights, no log alarms, no mute rules that recur:
 //! each is refused. Actions other than functions are kept and nothing comes of them. A
 //! composite alarm follows its children at once, where AWS takes seconds; one that is part of
 //! a cycle is not evaluated, as in AWS. `CloudWatch Alarm Configuration Change` is not emitted.
@@ -27,6 +28,7 @@ mod alarm;
 mod data;
 mod describe;
 mod evaluate;
+mod hold;
 mod math;
 mod metrics;
 mod put;
@@ -47,6 +49,7 @@ use crate::{ecs, elb, load};
 pub struct CloudWatch {
     alarms: BTreeMap<String, alarm::Alarm>,
     metrics: metrics::Metrics,
+    mutes: hold::MuteRules,
     /// Functions that alarms could not call: there is none, or its policy does not let them.
     pub failed_actions: Vec<FailedAction>,
     /// Whether the timer of the next minute's end is set.
@@ -69,11 +72,17 @@ pub struct FailedAction {
 pub enum Due {
     /// A minute is over: its values can be read, and alarms look at them.
     Minute,
+    /// Something that held an alarm's actions back ends.
+    LetGo {
+        /// The alarm's name.
+        alarm: String,
+    },
 }
 
 pub(crate) fn due(world: &mut World, due: &Due) {
     match due {
         Due::Minute => minute(world),
+        Due::LetGo { alarm } => hold::let_go(world, alarm),
     }
 }
 
@@ -150,6 +159,10 @@ pub(crate) fn handle(world: &mut World, operation: &str, input: &Value) -> Reply
         "GetMetricData" => data::get(world, input),
         "GetMetricStatistics" => data::statistics(world, input),
         "ListMetrics" => data::list(world, input),
+        "PutAlarmMuteRule" => hold::put(world, input),
+        "DeleteAlarmMuteRule" => hold::delete(world, input),
+        "GetAlarmMuteRule" => hold::get(world, input),
+        "ListAlarmMuteRules" => hold::list(world, input),
         "SetAlarmState" => state::set_call(world, input),
         other => {
             let message = format!("the embedded CloudWatch does not have the operation {other}");

@@ -46,6 +46,15 @@ impl Time {
         format!("{weekday}, {day:02} {month} {year:04} {} GMT", &self.iso()[11..19])
     }
 
+    /// The begin of a day; nothing where there is no such day from 1970 on.
+    pub(crate) fn of_day(year: u16, month: u16, day: u16) -> Option<Self> {
+        let (year, month, day) = (u64::from(year), u64::from(month), u64::from(day));
+        // The days of years before this one, then within the year: `civil` says which one it is.
+        let first = year.checked_sub(1970)? * 365;
+        let days = (first..=first + 1000).find(|days| civil(*days) == (year, month, day))?;
+        Some(Self(days * 86_400_000))
+    }
+
     /// How long since `earlier`; zero if it is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))

@@ -15,6 +15,7 @@ mod alarms;
 mod apply;
 mod groups;
 mod instances;
+mod mutes;
 mod services;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -85,8 +86,9 @@ impl CapacityObserver {
         facts
     }
 
-    /// The facts, the plan that they make, and when. Where it would empty an instance, it is asked which tasks
-    /// are protected, and the plan made again with that: no other pass pays for it.
+    /// The facts, the plan that they make, and when. Where it would set a number of tasks, it is asked whether the
+    /// alarms are muted; where it would empty an instance, which tasks are protected; and the plan is made again
+    /// with that: no other pass pays for it.
     pub async fn plan(
         &self,
         cluster: &ClusterName,
@@ -95,7 +97,12 @@ impl CapacityObserver {
     ) -> (CapacityFacts, CapacityPlan, Timestamp) {
         let mut facts = Box::pin(self.cluster_facts(cluster)).await;
         let now = self.clock.now();
-        let plan = scale::plan(&facts, row, settings, now);
+        let mut plan = scale::plan(&facts, row, settings, now);
+        let alarms = alarms_of(plan.sets(), &facts);
+        if !alarms.is_empty() {
+            facts.mutes = mutes::mutes(&self.clients.cloudwatch, &alarms).await;
+            plan = scale::plan(&facts, row, settings, now);
+        }
         if !plan.empties() {
             return (facts, plan, now);
         }
@@ -259,6 +266,17 @@ fn specs_of(
         }
     });
     read.collect()
+}
+
+/// The alarms by which these services scale.
+fn alarms_of<'a>(services: impl Iterator<Item = &'a ServiceName>, facts: &CapacityFacts) -> BTreeSet<String> {
+    let all = facts.services.known();
+    let of = |name: &ServiceName| {
+        let text = &all?.get(name)?.parameter.known()?.text;
+        let spec = ServiceSpec::parse(text).ok()?;
+        Some((name.clone(), spec))
+    };
+    alarms::named(&services.filter_map(of).collect())
 }
 
 fn with_parameters(

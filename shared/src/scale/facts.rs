@@ -42,6 +42,9 @@ pub struct CapacityFacts {
     /// Whether the tasks' scale-in protection was read: only where something is to be emptied.
     #[serde(default = "not_asked")]
     pub protection: Fact<()>,
+    /// The mute rule that holds each alarm's actions back now: read only where an alarm sets a number of tasks.
+    #[serde(default = "not_asked")]
+    pub mutes: Fact<BTreeMap<AlarmName, String>>,
     /// What first releases wait for, of services that ECS does not have yet.
     #[serde(default)]
     pub coming: BTreeMap<ServiceName, RoomWanted>,
@@ -239,7 +242,7 @@ pub enum AlarmKind {
 // A value read from CloudWatch is never NaN, and facts are compared in tests only.
 impl Eq for LiveAlarm {}
 
-fn not_asked() -> Fact<()> {
+fn not_asked<T>() -> Fact<T> {
     Fact::NotAsked
 }
 
@@ -259,6 +262,7 @@ impl CapacityFacts {
             alarms: BTreeMap::new(),
             owned_elsewhere: Fact::NotAsked,
             protection: Fact::NotAsked,
+            mutes: Fact::NotAsked,
             coming: BTreeMap::new(),
         }
     }

@@ -24,6 +24,14 @@ pub struct CapacityPlan {
 }
 
 impl CapacityPlan {
+    /// The services whose tasks are to be set: before that it is asked whether their alarms are muted.
+    pub fn sets(&self) -> impl Iterator<Item = &ServiceName> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::SetDesired { service, .. } => Some(service),
+            _ => None,
+        })
+    }
+
     /// Whether instances are to be emptied: before that it is asked which tasks are protected.
     pub fn empties(&self) -> bool {
         self.steps.iter().any(|step| matches!(step, Step::Empty { .. }))

@@ -67,6 +67,7 @@ fn unreadable(facts: &CapacityFacts) -> impl Iterator<Item = &Unreadable> {
         of(&facts.providers),
         of(&facts.owned_elsewhere),
         of(&facts.protection),
+        of(&facts.mutes),
     ]
     .into_iter()
     .flatten()

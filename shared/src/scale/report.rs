@@ -37,6 +37,15 @@ pub enum ServiceNote {
         /// Which alarm.
         alarm: AlarmName,
     },
+    /// A mute rule holds the actions of an alarm back.
+    Muted {
+        /// Which service.
+        service: ServiceName,
+        /// Which alarm.
+        alarm: AlarmName,
+        /// The rule's name.
+        by: String,
+    },
     /// AWS's Application Auto Scaling owns the desired count.
     OwnedElsewhere {
         /// Which service.
@@ -180,8 +189,11 @@ impl Note {
     pub fn stands(&self) -> bool {
         match self {
             Self::Service(note) => {
-                use ServiceNote::{ActionsOff, NoSuchAlarm, OwnedElsewhere};
-                matches!(note, NoSuchAlarm { .. } | ActionsOff { .. } | OwnedElsewhere { .. })
+                use ServiceNote::{ActionsOff, Muted, NoSuchAlarm, OwnedElsewhere};
+                matches!(
+                    note,
+                    NoSuchAlarm { .. } | ActionsOff { .. } | Muted { .. } | OwnedElsewhere { .. }
+                )
             }
             Self::Instances(note) => matches!(
                 note,
@@ -219,6 +231,10 @@ impl fmt::Display for ServiceNote {
                     "{service}: {alarm} rings, and its actions are off or suppressed; nothing is done by it"
                 )
             }
+            Self::Muted { service, alarm, by } => write!(
+                f,
+                "{service}: the mute rule {by} holds {alarm} back; nothing is done by it until its window ends"
+            ),
             Self::OwnedElsewhere { service } => write!(
                 f,
                 "{service}: left alone, AWS's Application Auto Scaling owns its desired count; \

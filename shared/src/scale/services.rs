@@ -131,7 +131,7 @@ impl Room<'_> {
 
     fn by_step<'a>(&self, rule: &'a StepRule, notes: &mut Vec<ServiceNote>) -> Option<Opinion<'a>> {
         let alarm = self.alarm(&rule.alarm, notes)?;
-        if alarm.state != AlarmValue::Alarm {
+        if alarm.state != AlarmValue::Alarm || self.is_muted(&rule.alarm, notes) {
             return None;
         }
         if !alarm.actions_enabled {
@@ -153,6 +153,9 @@ impl Room<'_> {
 
     fn by_target<'a>(&self, rule: &'a TargetRule, notes: &mut Vec<ServiceNote>) -> Option<Opinion<'a>> {
         let alarm = self.alarm(&rule.alarm, notes)?;
+        if self.is_muted(&rule.alarm, notes) {
+            return None;
+        }
         let desired = self.service.live.desired;
         let patience = Patience {
             out: SignedDuration::from_secs(i64::from(rule.patience_out_secs)),
@@ -192,6 +195,19 @@ impl Room<'_> {
                 None
             }
         }
+    }
+
+    /// A muted alarm goes on changing its state, and nobody is to act by it. What could not be read holds
+    /// nothing back: load without tasks is worse than a rule that is not kept, and the report says it.
+    fn is_muted(&self, name: &str, notes: &mut Vec<ServiceNote>) -> bool {
+        let alarm = AlarmName::new(name);
+        let by = self.facts.mutes.known().and_then(|mutes| mutes.get(&alarm)).cloned();
+        notes.extend(by.iter().map(|by| ServiceNote::Muted {
+            service: self.name.clone(),
+            alarm: alarm.clone(),
+            by: by.clone(),
+        }));
+        by.is_some()
     }
 
     fn fresh(&self, alarm: &LiveAlarm) -> Option<f64> {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::hold::Suppressor;
 use super::query::{Metric, MetricQuery, MetricStat};
 use super::rule::Rule;
 use crate::time::Time;
@@ -46,13 +47,21 @@ pub(super) struct Alarm {
     /// When its definition was put.
     pub(super) configured: Time,
     pub(super) tags: BTreeMap<String, String>,
+    /// Whether the actions for its state were held back.
+    #[serde(default)]
+    pub(super) held: bool,
 }
 
 /// What its state follows from.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) enum Definition {
     Metric(Box<MetricAlarm>),
-    Composite { text: String, rule: Rule },
+    Composite {
+        text: String,
+        rule: Rule,
+        #[serde(default)]
+        suppressor: Option<Suppressor>,
+    },
 }
 
 /// A state, and why.
@@ -281,7 +290,15 @@ impl Alarm {
                 let queries: Vec<Value> = alarm.queries(name).iter().map(MetricQuery::told).collect();
                 json!({ "metrics": queries })
             }
-            Definition::Composite { text, .. } => json!({ "alarmRule": text }),
+            Definition::Composite { text, suppressor, .. } => {
+                let mut told = json!({ "alarmRule": text });
+                if let Some(it) = suppressor {
+                    told["actionsSuppressor"] = json!(it.alarm);
+                    told["actionsSuppressorWaitPeriod"] = json!(it.wait_secs);
+                    told["actionsSuppressorExtensionPeriod"] = json!(it.extension_secs);
+                }
+                told
+            }
         };
         if let Some(description) = &self.actions.description {
             told["description"] = json!(description);

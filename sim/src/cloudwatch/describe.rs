@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::alarm::{Alarm, Definition, arn};
-use super::{AlarmState, invalid};
+use super::{AlarmState, hold, invalid};
 use crate::call::{ApiError, Reply, parse};
 use crate::world::World;
 
@@ -107,7 +107,19 @@ fn token(token: Option<&str>) -> Result<Option<String>, ApiError> {
 fn told(world: &World, name: &str, alarm: &Alarm) -> Value {
     let mut told = match &alarm.definition {
         Definition::Metric(definition) => definition.told(),
-        Definition::Composite { text, .. } => json!({ "AlarmRule": text }),
+        Definition::Composite { text, suppressor, .. } => {
+            let mut told = json!({ "AlarmRule": text });
+            if let Some(it) = suppressor {
+                told["ActionsSuppressor"] = json!(it.alarm);
+                told["ActionsSuppressorWaitPeriod"] = json!(it.wait_secs);
+                told["ActionsSuppressorExtensionPeriod"] = json!(it.extension_secs);
+            }
+            if let Some(by) = hold::suppressed_by(world, name) {
+                told["ActionsSuppressedBy"] = json!(by);
+                told["ActionsSuppressedReason"] = json!(format!("Actions suppressed by {by}"));
+            }
+            told
+        }
     };
     let common = json!({
         "AlarmName": name,

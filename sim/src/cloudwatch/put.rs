@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::alarm::{Actions, Alarm, Comparison, Definition, MetricAlarm, Missing, Source, Statistic, Status};
+use super::hold::Suppressor;
 use super::query::{Dimension, Metric, MetricQuery};
 use super::rule::Rule;
 use super::{AlarmState, evaluate, invalid, query, state};
@@ -179,8 +180,30 @@ struct PutCompositeAlarm {
     #[serde(default)]
     insufficient_data_actions: Vec<String>,
     alarm_rule: String,
+    actions_suppressor: Option<String>,
+    actions_suppressor_wait_period: Option<u32>,
+    actions_suppressor_extension_period: Option<u32>,
     #[serde(default)]
     tags: Vec<Tag>,
+}
+
+/// Both periods go with a suppressor, and it with them.
+fn suppressor(world: &World, put: &PutCompositeAlarm) -> Result<Option<Suppressor>, ApiError> {
+    let periods = (put.actions_suppressor_wait_period, put.actions_suppressor_extension_period);
+    match (&put.actions_suppressor, periods) {
+        (None, (None, None)) => Ok(None),
+        (Some(given), (Some(wait_secs), Some(extension_secs))) => {
+            // By name, or by ARN.
+            let alarm = given.rsplit(":alarm:").next().unwrap_or(given).to_owned();
+            if !world.cloudwatch.alarms.contains_key(&alarm) {
+                return Err(invalid(format!("ActionsSuppressor {given} does not exist")));
+            }
+            Ok(Some(Suppressor { alarm, wait_secs, extension_secs }))
+        }
+        _ => Err(invalid(
+            "ActionsSuppressor, ActionsSuppressorWaitPeriod and ActionsSuppressorExtensionPeriod go together",
+        )),
+    }
 }
 
 pub(super) fn composite(world: &mut World, input: &Value) -> Reply {
@@ -196,6 +219,7 @@ pub(super) fn composite(world: &mut World, input: &Value) -> Reply {
             unknown.join(", ")
         )));
     }
+    let suppressor = suppressor(world, &put)?;
     let actions = Actions {
         description: put.alarm_description,
         enabled: put.actions_enabled.unwrap_or(true),
@@ -203,7 +227,7 @@ pub(super) fn composite(world: &mut World, input: &Value) -> Reply {
         alarm: put.alarm_actions,
         insufficient_data: put.insufficient_data_actions,
     };
-    let definition = Definition::Composite { text: put.alarm_rule, rule };
+    let definition = Definition::Composite { text: put.alarm_rule, rule, suppressor };
     store(world, &put.alarm_name, definition, actions, put.tags);
     state::created(world, &put.alarm_name);
     Ok(Value::Null)
@@ -224,7 +248,7 @@ fn store(world: &mut World, name: &str, definition: Definition, actions: Actions
         at: now,
     };
     let alarm =
-        Alarm { definition, actions, status, previous: None, transitioned: now, configured: now, tags };
+        Alarm { definition, actions, status, previous: None, transitioned: now, configured: now, tags, held: false };
     world.cloudwatch.alarms.insert(name.to_owned(), alarm);
     super::wake(world);
 }
@@ -259,10 +283,12 @@ pub(super) fn delete(world: &mut World, input: &Value) -> Reply {
     Ok(Value::Null)
 }
 
-/// The composite alarms whose rules name this one.
+/// The composite alarms whose rules name this one, or which it suppresses.
 fn depending<'w>(world: &'w World, name: &'w str) -> impl Iterator<Item = &'w str> {
     let names = move |alarm: &Alarm| match &alarm.definition {
-        Definition::Composite { rule, .. } => rule.children().contains(name),
+        Definition::Composite { rule, suppressor, .. } => {
+            rule.children().contains(name) || suppressor.as_ref().is_some_and(|it| it.alarm == name)
+        }
         Definition::Metric(_) => false,
     };
     world.cloudwatch.alarms.iter().filter(move |(_, alarm)| names(alarm)).map(|(above, _)| above.as_str())

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::alarm::{Definition, Status, arn, stamp};
-use super::{AlarmState, FailedAction, invalid};
+use super::{AlarmState, FailedAction, hold, invalid};
 use crate::call::{ApiError, Reply, parse};
 use crate::lambda;
 use crate::world::World;
@@ -57,15 +57,44 @@ pub(super) fn become_now(
     follow(world, name, &mut vec![name.to_owned()]);
 }
 
-/// The event, and the alarm's functions.
+/// The event, and the alarm's functions, where nothing holds them back.
 fn announce(world: &mut World, name: &str) {
-    let Some(alarm) = world.cloudwatch.alarms.get(name).cloned() else { return };
-    let detail = json!({
+    let Some(detail) = detail(world, name) else { return };
+    let is_held = hold::is_held(world, name);
+    if let Some(alarm) = world.cloudwatch.alarms.get_mut(name) {
+        alarm.held = is_held;
+    }
+    if !is_held {
+        act(world, name);
+    }
+    let arn = arn(world, name);
+    world.emit("aws.cloudwatch", "CloudWatch Alarm State Change", &[arn], detail);
+    hold::changed(world, name);
+}
+
+fn detail(world: &World, name: &str) -> Option<Value> {
+    let alarm = world.cloudwatch.alarms.get(name)?;
+    let mut detail = json!({
         "alarmName": name,
         "state": alarm.status.told(),
         "previousState": alarm.previous.as_ref().map(Status::told),
         "configuration": alarm.configuration(name),
     });
+    if let Some(by) = hold::suppressed_by(world, name) {
+        detail["state"]["actionsSuppressedBy"] = json!(by);
+        detail["state"]["actionsSuppressedReason"] = json!(format!("Actions suppressed by {by}"));
+    }
+    if let Some(mute) = hold::muted(world, name) {
+        detail["muteDetail"] = mute;
+    }
+    Some(detail)
+}
+
+/// Calls the functions among the alarm's actions for its state.
+pub(super) fn act(world: &mut World, name: &str) {
+    let (Some(alarm), Some(detail)) = (world.cloudwatch.alarms.get(name).cloned(), detail(world, name)) else {
+        return;
+    };
     let arn = arn(world, name);
     let functions = alarm.actions.of(alarm.status.value).iter().filter(|action| is_function(action));
     for function in functions.filter(|_| alarm.actions.enabled) {
@@ -87,7 +116,6 @@ fn announce(world: &mut World, name: &str) {
             world.cloudwatch.failed_actions.push(failed);
         }
     }
-    world.emit("aws.cloudwatch", "CloudWatch Alarm State Change", &[arn], detail);
 }
 
 /// Who invokes a function among an alarm's actions.

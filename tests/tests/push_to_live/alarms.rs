@@ -8,6 +8,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use windlass_shared::id::ClusterName;
 use windlass_sim::bus::DeliveryFaults;
+use windlass_sim::call::ApiError;
+use windlass_sim::gate::faults;
 use windlass_sim::lambda::{Ended, access_key};
 use windlass_sim::{ServiceId, World, ecs};
 use windlass_tests::{Stage, version};
@@ -252,6 +254,68 @@ async fn an_alarm_for_an_unknown_thing_is_reported_once_and_not_every_minute() {
     assert!(!said_again, "the timer says nothing of it");
     assert_eq!(stage.cluster_history(&ClusterName::new("main")).await.len(), before);
     assert_eq!((writes(&stage), stage.door.with(|world| running(world))), (0, 2));
+    stage.traffic.assert_none_failed();
+    stage.finish().await;
+}
+
+/// How often the history tells this.
+async fn told(stage: &Stage, words: &str) -> usize {
+    let history = stage.cluster_history(&ClusterName::new("main")).await;
+    history.iter().filter(|it| it.report.iter().any(|it| it.contains(words))).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_muted_alarm_moves_nothing_while_it_is_muted_is_told_once_and_acts_afterwards() {
+    let mut stage = shop(43, "mine").await;
+    let begin = format!("at({})", &stage.now().iso()[..16]);
+    let rule = json!({"Name": "load-test", "MuteTargets": {"AlarmNames": ["mine"]},
+        "Rule": {"Schedule": {"Expression": begin, "Duration": "PT20M"}}});
+    stage.by_hand(ServiceId::CloudWatch, "PutAlarmMuteRule", &rule);
+    stage.door.with(|world| world.gate.log.clear());
+    stage.alarm("mine", true);
+    stage.run_for(Duration::from_mins(10)).await;
+    assert_eq!((writes(&stage), stage.door.with(|world| running(world))), (0, 2));
+    assert_eq!(told(&stage, "shop: the mute rule load-test holds mine back").await, 1);
+    // Its window ends, and it still rings.
+    stage.until("two tasks more", |world| running(world) == 4).await;
+    stage.alarm("mine", false);
+    stage.traffic.assert_none_failed();
+    stage.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_may_not_read_mute_rules_scales_by_the_alarm_and_says_so() {
+    let mut stage = shop(44, "mine").await;
+    stage.door.with(|world| {
+        let denied = ApiError::client("AccessDenied", "not authorized to perform cloudwatch:ListAlarmMuteRules");
+        world.gate.faults = faults::refuse(ServiceId::CloudWatch, "ListAlarmMuteRules", denied);
+    });
+    stage.alarm("mine", true);
+    stage.until("two tasks more", |world| running(world) == 4).await;
+    assert!(told(&stage, "asking which alarms are muted").await >= 1);
+    stage.alarm("mine", false);
+    stage.traffic.assert_none_failed();
+    stage.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_suppressed_composite_moves_nothing_until_its_suppressor_and_its_periods_let_it_go() {
+    let mut stage = shop(45, "all").await;
+    stage.by_hand(ServiceId::CloudWatch, "DeleteAlarms", &json!({"AlarmNames": ["all"]}));
+    stage.alarm("errors", false);
+    stage.alarm("deploying", true);
+    let composite = json!({"AlarmName": "all", "AlarmRule": "ALARM(errors)", "ActionsSuppressor": "deploying",
+        "ActionsSuppressorWaitPeriod": 60, "ActionsSuppressorExtensionPeriod": 180});
+    stage.by_hand(ServiceId::CloudWatch, "PutCompositeAlarm", &composite);
+    stage.alarm("errors", true);
+    stage.run_for(Duration::from_mins(5)).await;
+    assert_eq!((writes(&stage), stage.door.with(|world| running(world))), (0, 2));
+    assert_eq!(told(&stage, "all rings, and its actions are off or suppressed").await, 1);
+    stage.alarm("deploying", false);
+    stage.run_for(Duration::from_secs(100)).await;
+    assert_eq!(stage.door.with(|world| running(world)), 2, "its extension goes on");
+    stage.until("two tasks more", |world| running(world) == 4).await;
+    stage.alarm("errors", false);
     stage.traffic.assert_none_failed();
     stage.finish().await;
 }

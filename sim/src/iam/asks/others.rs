@@ -41,6 +41,9 @@ pub(super) fn autoscaling(world: &World, operation: &str, input: &Value) -> Opti
 }
 
 pub(super) fn cloudwatch(world: &World, operation: &str, input: &Value) -> Option<Vec<Ask>> {
+    if operation == "ListAlarmMuteRules" {
+        return Some(vec![Ask::new("cloudwatch:ListAlarmMuteRules", world.arn("cloudwatch", "alarm-mute-rule:*"))]);
+    }
     if operation != "DescribeAlarms" {
         return everywhere(
             operation,
