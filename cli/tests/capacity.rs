@@ -86,6 +86,7 @@ fn tasks_are_set_by_hand_the_instances_follow_and_an_instance_is_emptied_and_tak
             .any(|it| it["name"] == name && it["leaves"].is_null() && it["state"] == "active")
     });
     asserts(&local.run(&["ring", "--cluster", "main"], ""), &["main: rung"]);
+    history_of_a_cluster(&local, name);
     assert_eq!(local.end(), 0);
 }
 
@@ -106,5 +107,44 @@ fn a_rotation_replaces_every_instance_that_was_there() {
             && names(told).iter().all(|name| !old.contains(name))
             && instances(told).iter().map(count).sum::<u64>() == 2
     });
+    history_of_an_instance(&local, &old);
     assert_eq!(local.end(), 0);
+}
+
+/// What `windlass --json history …` prints.
+fn passes(local: &Local, args: &[&str]) -> Vec<Value> {
+    let told = local.run(&[&["--json", "history"], args].concat(), "");
+    let json = told.split_once('\n').unwrap().1.rsplit_once("(exit").unwrap().0;
+    let told: Value = serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}: {told}"));
+    told["passes"].as_array().unwrap().clone()
+}
+
+/// What a person did by hand, and what the function did about it: newest first, with who and why.
+fn history_of_a_cluster(local: &Local, emptied: &str) {
+    let told = local.run(&["history", "--cluster", "main"], "");
+    let back = format!("take {emptied} back: it was fine: done");
+    let words = ["by hand: a sale", "by ada", "shop: 2 → 10 tasks (a sale): done", "by hand: a bad disk", &back];
+    asserts(&told, &words);
+    asserts(&told, &["nodes: 2 → 3 instances (", "tasks have no place): done"]);
+    let (first, last) = (told.find("take ").unwrap(), told.find("shop: 2 → 10 tasks").unwrap());
+    assert!(first < last, "newest first: {told}");
+    let all = passes(local, &["--cluster", "main"]);
+    assert!(all.len() > 3 && all.iter().all(|it| it["cluster"] == "main"), "{all:#?}");
+    assert_eq!(passes(local, &["--cluster", "main", "--limit", "1"]).len(), 1);
+    let other = local.run(&["history", "--cluster", "other"], "");
+    asserts(&other, &["no pass has done anything to the cluster other in the last 90 days", "(exit 0)"]);
+    let both = local.run(&["history", "shop", "--instance", emptied], "");
+    asserts(&both, &["cannot be used with", "(exit 2)"]);
+}
+
+/// How each instance of the rotation left, told though it is gone.
+fn history_of_an_instance(local: &Local, left: &[String]) {
+    for name in left {
+        let told = local.run(&["history", "--instance", name], "");
+        asserts(&told, &["empty (it is replaced by a newer one)", "(exit 0)"]);
+        let all = passes(local, &["--instance", name]);
+        assert!(!all.is_empty() && all.iter().all(|it| it["instance"] == name.as_str()), "{all:#?}");
+    }
+    let none = local.run(&["history", "--instance", "i-none"], "");
+    asserts(&none, &["no pass has done anything to the instance main/i-none in the last 90 days", "(exit 0)"]);
 }

@@ -70,12 +70,13 @@ pub struct ClusterState {
     pub emptied_at: Option<Timestamp>,
     /// The last pass left something open: the next sweep looks again.
     pub unfinished: bool,
-    /// What the last pass did not do, and why.
+    /// What the last pass that had something to write did not do, and why: as it was at [`Self::looked_at`]. A
+    /// pass without news writes nothing, not even this; how it is now says `windlass capacity`, which looks.
     pub last_report: Vec<String>,
     /// Whose rollouts wait for room.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub waiting: BTreeMap<ServiceName, WaitsForRoom>,
-    /// When the last pass looked.
+    /// When that pass looked.
     pub looked_at: Option<Timestamp>,
     /// What stands as long as nobody changes something, and was told.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]

@@ -61,7 +61,9 @@ fn take_back(step: &Step, before: &ClusterState, state: &mut ClusterState) {
 }
 
 /// Whether the state is worth a write: more than the look at it and the words of its report changed.
-/// A quiet pass writes nothing.
+/// A quiet pass writes nothing: the row's report is that of the last pass with news, and says of when. Words
+/// that change by the minute (tasks to go, until when) would make a write of each minute; what stands and is
+/// new is news by `told`, and in the history.
 pub fn is_news(before: &ClusterState, after: &ClusterState) -> bool {
     let still =
         |state: &ClusterState| ClusterState { looked_at: None, last_report: Vec::new(), ..state.clone() };

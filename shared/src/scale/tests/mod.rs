@@ -3,6 +3,7 @@
 mod bells;
 mod instances;
 mod picture;
+mod record;
 mod services;
 mod shares;
 mod world;
