@@ -123,7 +123,8 @@ fn passes(local: &Local, args: &[&str]) -> Vec<Value> {
 fn history_of_a_cluster(local: &Local, emptied: &str) {
     let told = local.run(&["history", "--cluster", "main"], "");
     let back = format!("take {emptied} back: it was fine: done");
-    let words = ["by hand: a sale", "by ada", "shop: 2 → 10 tasks (a sale): done", "by hand: a bad disk", &back];
+    let words =
+        ["by hand: a sale", "by ada", "shop: 2 → 10 tasks (a sale): done", "by hand: a bad disk", &back];
     asserts(&told, &words);
     asserts(&told, &["nodes: 2 → 3 instances (", "tasks have no place): done"]);
     let (first, last) = (told.find("take ").unwrap(), told.find("shop: 2 → 10 tasks").unwrap());
@@ -146,5 +147,8 @@ fn history_of_an_instance(local: &Local, left: &[String]) {
         assert!(!all.is_empty() && all.iter().all(|it| it["instance"] == name.as_str()), "{all:#?}");
     }
     let none = local.run(&["history", "--instance", "i-none"], "");
-    asserts(&none, &["no pass has done anything to the instance main/i-none in the last 90 days", "(exit 0)"]);
+    asserts(
+        &none,
+        &["no pass has done anything to the instance main/i-none in the last 90 days", "(exit 0)"],
+    );
 }

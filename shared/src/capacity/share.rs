@@ -34,9 +34,7 @@ impl GroupOffer {
             None => Turn::Weight(0),
             Some(Share { base, .. }) if count < base => Turn::Base,
             Some(Share { weight: 0, .. }) => Turn::Last,
-            Some(Share { base, weight }) => {
-                Turn::Weight((u64::from(count - base) << 16) / u64::from(weight))
-            }
+            Some(Share { base, weight }) => Turn::Weight((u64::from(count - base) << 16) / u64::from(weight)),
         }
     }
 

@@ -41,9 +41,9 @@ pub(super) fn bells(
 /// Who waits for room; nothing where that could not be read.
 fn waiting(facts: &CapacityFacts) -> Option<BTreeMap<ServiceName, RoomWanted>> {
     let services = facts.services.known()?;
-    let there = services.iter().filter_map(|(name, service)| {
-        Some((name.clone(), service.row.as_ref()?.state.marks.room.clone()?))
-    });
+    let there = services
+        .iter()
+        .filter_map(|(name, service)| Some((name.clone(), service.row.as_ref()?.state.marks.room.clone()?)));
     Some(there.chain(facts.coming.clone()).collect())
 }
 

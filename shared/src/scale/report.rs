@@ -190,10 +190,7 @@ impl Note {
         match self {
             Self::Service(note) => {
                 use ServiceNote::{ActionsOff, Muted, NoSuchAlarm, OwnedElsewhere};
-                matches!(
-                    note,
-                    NoSuchAlarm { .. } | ActionsOff { .. } | Muted { .. } | OwnedElsewhere { .. }
-                )
+                matches!(note, NoSuchAlarm { .. } | ActionsOff { .. } | Muted { .. } | OwnedElsewhere { .. })
             }
             Self::Instances(note) => matches!(
                 note,

@@ -56,7 +56,9 @@ pub fn doorbells(incoming: &Incoming) -> Rings {
         Event::AlarmAction(call) => of_alarm(&call.alarm.name, &call.alarm),
         Event::EcsServiceAction(action) => Rings::Cluster(action.cluster.clone()),
         Event::ClusterDoorbell(bell) => Rings::Cluster(bell.cluster.clone()),
-        Event::EcsContainerInstance(it) if it.status == ContainerInstanceStatus::Active && it.agent_connected => {
+        Event::EcsContainerInstance(it)
+            if it.status == ContainerInstanceStatus::Active && it.agent_connected =>
+        {
             Rings::Awaited(it.cluster.clone())
         }
         Event::AutoScalingActivity(_) | Event::Schedule => Rings::Every,

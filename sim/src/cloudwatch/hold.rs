@@ -114,7 +114,9 @@ pub(super) fn put(world: &mut World, input: &Value) -> Reply {
 /// `at(2026-01-01T10:00)`
 fn instant(expression: &str) -> Result<Time, ApiError> {
     let refused = || {
-        invalid(format!("the embedded CloudWatch has mute rules `at(yyyy-mm-ddThh:mm)` alone, not {expression}"))
+        invalid(format!(
+            "the embedded CloudWatch has mute rules `at(yyyy-mm-ddThh:mm)` alone, not {expression}"
+        ))
     };
     let inner = expression.strip_prefix("at(").and_then(|it| it.strip_suffix(')')).ok_or_else(refused)?;
     let (date, time) = inner.split_once('T').ok_or_else(refused)?;
@@ -228,8 +230,7 @@ fn arn(world: &World, name: &str) -> String {
 pub(super) fn muted(world: &World, alarm: &str) -> Option<Value> {
     let now = world.now();
     let mut rules = world.cloudwatch.mutes.iter();
-    let (name, rule) =
-        rules.find(|(_, rule)| rule.status(now) == "ACTIVE" && rule.alarms.contains(alarm))?;
+    let (name, rule) = rules.find(|(_, rule)| rule.status(now) == "ACTIVE" && rule.alarms.contains(alarm))?;
     Some(json!({
         "mutedByArn": arn(world, name),
         "muteWindowStart": stamp(rule.begins),

@@ -247,8 +247,16 @@ fn store(world: &mut World, name: &str, definition: Definition, actions: Actions
         data: None,
         at: now,
     };
-    let alarm =
-        Alarm { definition, actions, status, previous: None, transitioned: now, configured: now, tags, held: false };
+    let alarm = Alarm {
+        definition,
+        actions,
+        status,
+        previous: None,
+        transitioned: now,
+        configured: now,
+        tags,
+        held: false,
+    };
     world.cloudwatch.alarms.insert(name.to_owned(), alarm);
     super::wake(world);
 }

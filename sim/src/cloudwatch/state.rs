@@ -92,7 +92,8 @@ fn detail(world: &World, name: &str) -> Option<Value> {
 
 /// Calls the functions among the alarm's actions for its state.
 pub(super) fn act(world: &mut World, name: &str) {
-    let (Some(alarm), Some(detail)) = (world.cloudwatch.alarms.get(name).cloned(), detail(world, name)) else {
+    let (Some(alarm), Some(detail)) = (world.cloudwatch.alarms.get(name).cloned(), detail(world, name))
+    else {
         return;
     };
     let arn = arn(world, name);

@@ -287,7 +287,8 @@ async fn a_muted_alarm_moves_nothing_while_it_is_muted_is_told_once_and_acts_aft
 async fn who_may_not_read_mute_rules_scales_by_the_alarm_and_says_so() {
     let mut stage = shop(44, "mine").await;
     stage.door.with(|world| {
-        let denied = ApiError::client("AccessDenied", "not authorized to perform cloudwatch:ListAlarmMuteRules");
+        let denied =
+            ApiError::client("AccessDenied", "not authorized to perform cloudwatch:ListAlarmMuteRules");
         world.gate.faults = faults::refuse(ServiceId::CloudWatch, "ListAlarmMuteRules", denied);
     });
     stage.alarm("mine", true);

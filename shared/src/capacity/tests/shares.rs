@@ -31,10 +31,8 @@ fn there(offers: &mut [GroupOffer], counts: &[u32], task: &Arc<TaskShape>) -> Ve
         offer.desired = *count;
         for at in 0..*count {
             let name = format!("i-{}{at}", offer.name);
-            let it = Instance {
-                group: Some(offer.name.clone()),
-                ..instance(&name, Resources::new(TASK, TASK))
-            };
+            let it =
+                Instance { group: Some(offer.name.clone()), ..instance(&name, Resources::new(TASK, TASK)) };
             instances.push(with(it, task));
         }
     }
@@ -58,8 +56,9 @@ fn left(offers: &[GroupOffer], instances: &[Instance], outcome: &Consolidation) 
 #[test]
 fn the_base_comes_first_and_the_rest_by_weight() {
     let offers = [group("on-demand", 1, 1), group("spot", 0, 3)];
-    let mixes: Vec<Vec<u32>> =
-        [0, 1, 2, 3, 4, 5, 9, 13].map(|count| desired(&offers, &missing(&[], &offers, &[tasks(count)]))).into();
+    let mixes: Vec<Vec<u32>> = [0, 1, 2, 3, 4, 5, 9, 13]
+        .map(|count| desired(&offers, &missing(&[], &offers, &[tasks(count)])))
+        .into();
     assert_eq!(mixes, [[0, 0], [1, 0], [2, 0], [2, 1], [2, 2], [2, 3], [3, 6], [4, 9]]);
     // Dearer or not: what the spec says is not a matter of price.
     let mut dear = offers.clone();

@@ -49,7 +49,10 @@ fn a_muted_alarm_changes_its_state_and_calls_nobody_until_its_window_ends() {
     assert_eq!(statuses(&mut world, json!({"AlarmName": "other"})), Vec::<String>::new());
     set_alarm(&mut world, "errors", AlarmState::Alarm).unwrap();
     let events: Vec<_> = world.bus.log.iter().map(|it| it.event.detail()["muteDetail"].clone()).collect();
-    assert!(events.iter().any(|it| it["mutedByArn"].as_str().is_some_and(|it| it.ends_with(":night"))), "{events:?}");
+    assert!(
+        events.iter().any(|it| it["mutedByArn"].as_str().is_some_and(|it| it.ends_with(":night"))),
+        "{events:?}"
+    );
     assert_eq!(told(&world).last().map(|it| it.2.as_str()), Some("ALARM"));
     assert_eq!(calls(&world), 0);
     // The alarm's own evaluation finds no data that breaches: it is kept where it is.
@@ -65,7 +68,8 @@ fn a_window_that_ends_makes_up_for_what_still_rings_alone() {
         alarm["AlarmActions"] = json!([RING]);
         alarm["TreatMissingData"] = json!("ignore");
         call(&mut world, "PutMetricAlarm", alarm).unwrap();
-        mute(&mut world, &format!("at({})", &world.now().iso()[..16]), "PT30M").unwrap();
+        let now = format!("at({})", &world.now().iso()[..16]);
+        mute(&mut world, &now, "PT30M").unwrap();
         set_alarm(&mut world, "errors", AlarmState::Alarm).unwrap();
         if is_over {
             set_alarm(&mut world, "errors", AlarmState::Ok).unwrap();
@@ -78,7 +82,9 @@ fn a_window_that_ends_makes_up_for_what_still_rings_alone() {
 #[test]
 fn what_it_does_not_carry_out_it_refuses() {
     let mut world = with_function();
-    for (expression, duration) in [("cron(0 2 * * *)", "PT1H"), ("at(2026-02-30T10:00)", "PT1H"), ("at(2026-02-03T10:00)", "P1D")] {
+    for (expression, duration) in
+        [("cron(0 2 * * *)", "PT1H"), ("at(2026-02-30T10:00)", "PT1H"), ("at(2026-02-03T10:00)", "P1D")]
+    {
         let refused = mute(&mut world, expression, duration).unwrap_err();
         assert_eq!(refused.code, "ValidationError", "{expression} {duration}");
     }

@@ -42,7 +42,10 @@ pub(super) fn autoscaling(world: &World, operation: &str, input: &Value) -> Opti
 
 pub(super) fn cloudwatch(world: &World, operation: &str, input: &Value) -> Option<Vec<Ask>> {
     if operation == "ListAlarmMuteRules" {
-        return Some(vec![Ask::new("cloudwatch:ListAlarmMuteRules", world.arn("cloudwatch", "alarm-mute-rule:*"))]);
+        return Some(vec![Ask::new(
+            "cloudwatch:ListAlarmMuteRules",
+            world.arn("cloudwatch", "alarm-mute-rule:*"),
+        )]);
     }
     if operation != "DescribeAlarms" {
         return everywhere(
