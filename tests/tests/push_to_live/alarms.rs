@@ -308,6 +308,7 @@ async fn a_suppressed_composite_moves_nothing_until_its_suppressor_and_its_perio
     let composite = json!({"AlarmName": "all", "AlarmRule": "ALARM(errors)", "ActionsSuppressor": "deploying",
         "ActionsSuppressorWaitPeriod": 60, "ActionsSuppressorExtensionPeriod": 180});
     stage.by_hand(ServiceId::CloudWatch, "PutCompositeAlarm", &composite);
+    stage.door.with(|world| world.gate.log.clear());
     stage.alarm("errors", true);
     stage.run_for(Duration::from_mins(5)).await;
     assert_eq!((writes(&stage), stage.door.with(|world| running(world))), (0, 2));

@@ -87,7 +87,7 @@ async fn where_there_are_no_spot_instances_on_demand_takes_over_and_gives_back_w
     assert_eq!(stage.door.with(|world| mix(world)), (5, 0));
     let history = stage.cluster_history(&ClusterName::new("main")).await;
     let steps: Vec<&String> = history.iter().flat_map(|it| it.steps.iter().map(|it| &it.step)).collect();
-    let instead = "nodes: 1 → 5 instances (16 tasks have no place; spot, whose turn it is, fails to launch)";
+    let instead = "nodes: 1 → 5 instances (14 tasks have no place; spot, whose turn it is, fails to launch)";
     assert!(steps.iter().any(|it| *it == instead), "{steps:#?}");
     let said = |it: &String| it.starts_with("spot: its launches fail since");
     assert!(history.iter().any(|it| it.report.iter().any(said)), "{history:#?}");
