@@ -173,7 +173,7 @@ proptest! {
         let gapless = SparePolicy { gapless: ["web".into()].into(), ..policy(budget) };
         let outcome = spare(&world, &offers, &[], &gapless);
         let all: u32 = counts.iter().sum();
-        prop_assert_eq!(outcome.emptied.len() as u32, (all / 2).min(budget));
+        prop_assert_eq!(outcome.emptied.len(), (all / 2).min(budget) as usize);
         let after = left(&offers, &world, &outcome);
         let base = |at: usize| offers[at].share.map_or(0, |it| it.base);
         for (at, gave) in offers.iter().enumerate().filter(|(at, _)| after[*at] < counts[*at]) {
